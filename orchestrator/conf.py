@@ -1,0 +1,85 @@
+"""Limits and addresses, typed, for code that needs them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+
+from orchestrator.env import environment
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerLimits:
+    """How agents are claimed, kept alive and given up."""
+
+    lease: timedelta
+    heartbeat: timedelta
+    sweep: timedelta
+    max_crashes: int
+    max_running: int
+    max_steps: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLimits:
+    """What a mission may read."""
+
+    roots: tuple[Path, ...]
+    max_bytes: int
+    max_files: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """The chat model that missions may use. `name` is provider:model, empty where there is none."""
+
+    name: str
+    base_url: str
+    api_key: str
+    timeout: float
+    retries: int
+    input_price: Decimal
+    output_price: Decimal
+
+
+@cache
+def runner_limits() -> RunnerLimits:
+    """Limits of the runner."""
+    env = environment()
+    return RunnerLimits(
+        lease=timedelta(seconds=env.lease_seconds),
+        heartbeat=timedelta(seconds=env.heartbeat_seconds),
+        sweep=timedelta(seconds=env.sweep_seconds),
+        max_crashes=env.max_crashes,
+        max_running=env.max_running,
+    )
+
+
+@cache
+def source_limits() -> SourceLimits:
+    """Limits of mission sources."""
+    env = environment()
+    return SourceLimits(
+        roots=tuple(root.resolve() for root in env.source_roots), max_bytes=env.max_upload_mb * 1024 * 1024
+    )
+
+
+@cache
+def model_settings() -> ModelSettings:
+    """The configured chat model."""
+    env = environment()
+    return ModelSettings(
+        name=env.model,
+        base_url=env.model_base_url,
+        api_key=env.model_api_key.get_secret_value() if env.model_api_key else "",
+        timeout=env.model_timeout,
+        retries=env.model_retries,
+        input_price=Decimal(str(env.model_input_price)),
+        output_price=Decimal(str(env.model_output_price)),
+    )
+
+
+def outbox_dir() -> Path:
+    """Folder that agents may publish into."""
+    return environment().outbox_dir

@@ -1,0 +1,119 @@
+"""The environment, read once: the only module that looks at variables."""
+
+import hashlib
+import os
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, PostgresDsn, RedisDsn, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def default_data_dir() -> Path:
+    """A folder of this checkout's own, outside the checkout: two clones never share a database.
+
+    PostgreSQL refuses to run as root and needs a folder that an unprivileged account can reach, so root's
+    data does not live in root's home.
+    """
+    if os.geteuid() == 0:
+        parent = Path("/var/lib")
+    else:
+        parent = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    checkout = hashlib.sha256(str(BASE_DIR).encode()).hexdigest()[:8]
+    return parent / "queenright" / f"{BASE_DIR.name}-{checkout}"
+
+
+class Environment(BaseSettings):
+    """Every variable that Queenright reads, with its type, range and default."""
+
+    model_config = SettingsConfigDict(env_prefix="QUEENRIGHT_", frozen=True, extra="ignore", populate_by_name=True)
+
+    port: int = Field(
+        8000, ge=1, le=65535, validation_alias=AliasChoices("PORT"), description="Port of the web server."
+    )
+    database_url: PostgresDsn | None = Field(
+        None,
+        validation_alias=AliasChoices("DATABASE_URL"),
+        description="A PostgreSQL 16+ with pgvector. Unset: the embedded server.",
+    )
+    redis_url: RedisDsn | None = Field(
+        None, validation_alias=AliasChoices("REDIS_URL"), description="A Redis 6.2+. Unset: the embedded server."
+    )
+    data: Path = Field(default_factory=default_data_dir, description="Folder of everything that is kept.")
+    database_role: str = Field(
+        "queenright",
+        pattern=r"^[a-z_][a-z0-9_]*$|^$",
+        description="Role that the application takes after connecting; empty: the connecting one.",
+    )
+    secret_key: SecretStr | None = Field(None, description="Signs sessions. Unset: made once, kept in the data folder.")
+    debug: bool = Field(False, description="Django's debug pages. Never on a server.")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("127.0.0.1", "localhost", "[::1]"), description="Host names, comma separated."
+    )
+    https: bool = Field(False, description="Served over HTTPS: secure cookies, HSTS.")
+
+    source_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (BASE_DIR / "docs",), description="Folders that missions may read sources from, comma separated."
+    )
+    outbox: Path | None = Field(None, description="Folder that agents may publish into. Unset: outbox in the data.")
+    max_upload_mb: int = Field(20, ge=1, le=500, description="Largest source file, in megabytes.")
+
+    model: str = Field("", description="Chat model as provider:name, such as openai:gpt-5-mini. Empty: none.")
+    model_base_url: str = Field("", description="Address of a server that speaks the provider's protocol.")
+    model_api_key: SecretStr | None = Field(None, description="Key for the model's provider.")
+    model_timeout: float = Field(60, gt=0, le=600, description="Seconds one model call may take.")
+    model_retries: int = Field(3, ge=0, le=10, description="Further tries of a model call after a passing fault.")
+    model_input_price: float = Field(0, ge=0, description="Price of a million input tokens, in dollars.")
+    model_output_price: float = Field(0, ge=0, description="Price of a million output tokens, in dollars.")
+
+    lease_seconds: float = Field(6, ge=0.5, le=600, description="How long a claim lasts without a heartbeat.")
+    heartbeat_seconds: float = Field(2, ge=0.1, le=60, description="Time between heartbeats of a worker.")
+    sweep_seconds: float = Field(1, ge=0.1, le=60, description="Time between the sweeper's rounds.")
+    max_crashes: int = Field(5, ge=1, le=100, description="Deaths of a worker after which a run is given up.")
+    max_running: int = Field(200, ge=1, description="Agents of one project that run at once.")
+    coordinator_threads: int = Field(8, ge=1, le=256, description="Queens, architects and specialists at once.")
+    worker_threads: int = Field(16, ge=1, le=256, description="Workers at once.")
+
+    pool_size: int = Field(0, ge=0, le=500, description="Database connections of this process; 0: one per thread.")
+    idle_in_transaction_seconds: float = Field(
+        0, ge=0, description="Ends a transaction that stands still. For workers only; 0: never."
+    )
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged.")
+
+    @field_validator("allowed_hosts", "source_roots", mode="before")
+    @classmethod
+    def split(cls, value: object) -> object:
+        """Comma separated text becomes a tuple."""
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @property
+    def run_dir(self) -> Path:
+        """Folder of the embedded servers' sockets: in the data, or in /tmp where a socket's path would be too long."""
+        beside = self.data / "run"
+        if len(str(beside)) < 80:
+            return beside
+        return Path("/tmp") / f"queenright-{hashlib.sha256(str(self.data).encode()).hexdigest()[:12]}"  # noqa: S108
+
+    @property
+    def outbox_dir(self) -> Path:
+        """Folder that agents may publish into."""
+        return self.outbox or self.data / "outbox"
+
+    @property
+    def database_dsn(self) -> str:
+        """Address of the database: the given one or the embedded server's socket."""
+        return str(self.database_url or f"postgresql://postgres@/queenright?host={self.run_dir}")
+
+    @property
+    def redis_address(self) -> str:
+        """Address of Redis: the given one or the embedded server's socket."""
+        return str(self.redis_url or f"unix://{self.run_dir / 'redis.sock'}")
+
+
+@cache
+def environment() -> Environment:
+    """The environment of this process. Raises pydantic's ValidationError, which names every bad variable at once."""
+    return Environment()
