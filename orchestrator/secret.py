@@ -7,7 +7,7 @@ from orchestrator.env import Environment
 
 
 def secret_key(env: Environment) -> str:
-    """The signing key. Made on the first start, with rights for its owner only; two first starts agree on one."""
+    """The signing key. Made on the first start, for its owner only; two first starts agree on one."""
     if env.secret_key:
         return env.secret_key.get_secret_value()
     path = env.data / "secret_key"

@@ -1,0 +1,98 @@
+"""What can go wrong by the rules: a docstring is the message, a code names it to machines."""
+
+from typing import Any, ClassVar
+
+
+class DomainError(Exception):
+    """The rules do not allow this."""
+
+    code: ClassVar[str] = "not_allowed"
+
+    def __init__(self, message: str = "", **data: Any) -> None:
+        """Without a message the class's docstring is it; `data` adds facts for whoever shows the error."""
+        self.data = data
+        super().__init__(message or (self.__doc__ or "").strip())
+
+
+class NotFound(DomainError):
+    """There is no such thing, or it is not yours."""
+
+    code = "not_found"
+
+
+class Forbidden(DomainError):
+    """Your role does not allow this."""
+
+    code = "forbidden"
+
+
+class InvalidTransition(DomainError):
+    """This cannot become that."""
+
+    code = "invalid_transition"
+
+
+class InvalidInput(DomainError):
+    """The input does not fit. `data["fields"]` maps a field's name to its message."""
+
+    code = "invalid_input"
+
+
+class DelegationRefused(DomainError):
+    """This agent may not start those."""
+
+    code = "delegation_refused"
+
+
+class Fenced(DomainError):
+    """Another attempt owns this session."""
+
+    code = "fenced"
+
+
+class AlreadyDecided(DomainError):
+    """Someone else has already decided this approval."""
+
+    code = "already_decided"
+
+
+class StaleVersion(DomainError):
+    """It has changed since you opened it."""
+
+    code = "stale_version"
+
+
+class LedgerConflict(DomainError):
+    """This tool call is already another call."""
+
+    code = "ledger_conflict"
+
+
+class ToolRefused(DomainError):
+    """A policy refuses this tool call."""
+
+    code = "tool_refused"
+
+
+class Stopped(DomainError):
+    """A person said: stop here."""
+
+    code = "stopped"
+
+
+class ModelUnavailable(DomainError):
+    """The chat model did not answer."""
+
+    code = "model_unavailable"
+
+
+class ModelMisbehaved(DomainError):
+    """The chat model's answers did not fit what was asked."""
+
+    code = "model_misbehaved"
+
+
+class NothingToGoOn(DomainError):
+    """None of the agents below came back with a result."""
+
+    code = "nothing_to_go_on"

@@ -1,0 +1,205 @@
+"""What a graph may reach outside itself. The runner hands the implementations in as the graph's context."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from agents.graphs.findings import (
+    Answer,
+    Domain,
+    Finding,
+    Judgement,
+    PassageText,
+    Plan,
+    Question,
+    SourceOutline,
+    WorkItem,
+)
+from agents.lifecycle import ChildrenNeeded
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors of unit length."""
+
+    name: str
+    dimension: int
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of `texts`, float32 [len(texts), dimension]."""
+        ...
+
+
+class Brain(Protocol):
+    """How agents think. Each call is pure: the same input may be asked again after a crash."""
+
+    name: str
+
+    def plan(
+        self, objective: str, sources: Sequence[SourceOutline], passages: Sequence[PassageText], *, most: int
+    ) -> Plan:
+        """The queen's: split `objective` into 1 to `most` domains. `passages` are a sample or all of the sources."""
+        ...
+
+    def split(
+        self, objective: str, domain: Domain, passages: Sequence[PassageText], *, most: int
+    ) -> Sequence[Question]:
+        """The architect's: 1 to `most` questions that cover `domain`; `passages` are the domain's own."""
+        ...
+
+    def analyse(
+        self, question: Question, passages: Sequence[PassageText], *, most: int
+    ) -> Sequence[WorkItem]:
+        """The specialist's: 1 to `most` pieces of work; `passages` are what a search for the question found."""
+        ...
+
+    def extract(self, question: str, passages: Sequence[PassageText]) -> Sequence[Finding]:
+        """The worker's: what `passages` say about `question`, best first; empty when they say nothing."""
+        ...
+
+    def synthesise(
+        self, question: str, findings: Sequence[Finding], passages: Sequence[PassageText]
+    ) -> Answer:
+        """The specialist's: one cited answer from `findings`; `passages` are the ones they name."""
+        ...
+
+    def summarise(self, objective: str, title: str, answers: Sequence[Answer]) -> str:
+        """The architect's and the queen's: a few sentences over `answers`, without new claims."""
+        ...
+
+    def judge(self, objective: str, answers: Sequence[Answer]) -> Judgement:
+        """The quality gate: do `answers` serve `objective`, and is each claim cited?"""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one model call took. Tokens; cost in dollars; duration in milliseconds."""
+
+    model: str
+    purpose: str
+    input_tokens: int
+    output_tokens: int
+    cost: str
+    tries: int
+    duration_ms: int
+
+
+class Account(Protocol):
+    """Where a brain writes what its model calls took."""
+
+    def charge(self, usage: Usage) -> None:
+        """Keep `usage` on the running session."""
+        ...
+
+
+class Sources(Protocol):
+    """The mission's sources."""
+
+    def prepare(self, progress: Progress) -> None:
+        """Make every passage searchable; safe to call again."""
+        ...
+
+    def outlines(self) -> Sequence[SourceOutline]:
+        """All sources of the mission, by name."""
+        ...
+
+    def sample(self, limit: int) -> Sequence[PassageText]:
+        """Up to `limit` passages spread evenly over all sources."""
+        ...
+
+    def passages(self, passage_ids: Sequence[str]) -> Sequence[PassageText]:
+        """These passages, in this order; unknown ids are left out."""
+        ...
+
+    def search(self, query: str, limit: int) -> Sequence[PassageText]:
+        """The passages nearest in meaning and words to `query`, best first."""
+        ...
+
+
+class Progress(Protocol):
+    """Told how far a long step has come."""
+
+    def __call__(self, done: int, total: int) -> None:
+        """`done` of `total` pieces are through."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChildTask:
+    """What a delegating agent asks of one child."""
+
+    agent_type: str
+    name: str
+    goal: str
+    input: BaseModel
+
+
+@dataclass(frozen=True, slots=True)
+class ChildOutcome:
+    """How one child ended. `output` is what its graph returned, None unless it succeeded."""
+
+    session_id: UUID
+    name: str
+    status: str
+    output: dict[str, Any] | None
+    error: str
+
+
+class Team(Protocol):
+    """The agents below."""
+
+    def delegate(
+        self,
+        tasks: Sequence[ChildTask],
+        *,
+        key: str,
+        reason: str,
+        needs: ChildrenNeeded = ChildrenNeeded.ALL,
+        needed: int = 0,
+    ) -> Sequence[ChildOutcome]:
+        """Start one child a task and wait for all, `needed` or any of them; outcomes in the order of `tasks`.
+
+        Nothing is held while it waits: the graph stops here and is called again. `key` names the question in its
+        node, `reason` says in words what is waited for.
+        """
+        ...
+
+
+class Tools(Protocol):
+    """The agent's tools, behind the guard."""
+
+    def call(self, tool: str, arguments: dict[str, Any], *, key: str, intent: str) -> dict[str, Any]:
+        """Run `tool` once: policy, approval if asked, ledger, result. `key` names the call in its session.
+
+        A refusal comes back as {"refused": reason}. `intent` is a sentence of the agent's, shown to who decides.
+        """
+        ...
+
+
+class Voice(Protocol):
+    """What the agent says about itself."""
+
+    def say(self, text: str) -> None:
+        """Add a message and make it what the agent does now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AgentContext:
+    """Everything that a node may reach."""
+
+    session_id: UUID
+    mission_id: UUID
+    run_number: int
+    brain: Brain
+    sources: Sources
+    team: Team
+    tools: Tools
+    voice: Voice

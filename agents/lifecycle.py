@@ -1,0 +1,160 @@
+"""What may become what: statuses and their transitions, as data."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+from agents.errors import InvalidTransition
+
+
+class SessionStatus(StrEnum):
+    """Where an agent stands."""
+
+    IDLE = "idle"
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING_CHILDREN = "waiting_children"
+    WAITING_APPROVAL = "waiting_approval"
+    WAITING_EVENT = "waiting_event"
+    WAITING_TIMER = "waiting_timer"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+_S = SessionStatus
+WAITING = frozenset({_S.WAITING_CHILDREN, _S.WAITING_APPROVAL, _S.WAITING_EVENT, _S.WAITING_TIMER})
+FINAL = frozenset({_S.SUCCEEDED, _S.FAILED, _S.CANCELLED})
+ACTIVE = frozenset(SessionStatus) - FINAL - {_S.IDLE}
+
+_FROM_WAITING = frozenset({_S.QUEUED, _S.PAUSED, _S.FAILED, _S.CANCELLED})
+SESSION_TRANSITIONS: Mapping[SessionStatus, frozenset[SessionStatus]] = {
+    _S.IDLE: frozenset({_S.QUEUED, _S.CANCELLED}),
+    _S.QUEUED: frozenset({_S.RUNNING, _S.PAUSED, _S.CANCELLED}),
+    _S.RUNNING: WAITING | FINAL | {_S.QUEUED, _S.PAUSED},
+    _S.WAITING_CHILDREN: _FROM_WAITING,
+    _S.WAITING_APPROVAL: _FROM_WAITING,
+    _S.WAITING_EVENT: _FROM_WAITING,
+    _S.WAITING_TIMER: _FROM_WAITING,
+    _S.PAUSED: WAITING | {_S.QUEUED, _S.CANCELLED},
+    _S.SUCCEEDED: frozenset({_S.QUEUED}),
+    _S.FAILED: frozenset({_S.QUEUED}),
+    _S.CANCELLED: frozenset({_S.QUEUED}),
+}
+
+
+class RunStatus(StrEnum):
+    """One turn of a session."""
+
+    ACTIVE = "active"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+RUN_TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = {
+    RunStatus.ACTIVE: frozenset({RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED}),
+    RunStatus.SUCCEEDED: frozenset(),
+    RunStatus.FAILED: frozenset(),
+    RunStatus.CANCELLED: frozenset(),
+}
+
+
+class ApprovalStatus(StrEnum):
+    """Where a request to a person stands."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
+APPROVAL_TRANSITIONS: Mapping[ApprovalStatus, frozenset[ApprovalStatus]] = {
+    ApprovalStatus.PENDING: frozenset(
+        {ApprovalStatus.APPROVED, ApprovalStatus.REJECTED, ApprovalStatus.WITHDRAWN}
+    ),
+    ApprovalStatus.APPROVED: frozenset(),
+    ApprovalStatus.REJECTED: frozenset(),
+    ApprovalStatus.WITHDRAWN: frozenset(),
+}
+
+
+class ExecutionStatus(StrEnum):
+    """Where a tool call stands in the ledger."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    REFUSED = "refused"
+
+
+EXECUTION_TRANSITIONS: Mapping[ExecutionStatus, frozenset[ExecutionStatus]] = {
+    ExecutionStatus.PENDING: frozenset({ExecutionStatus.RUNNING, ExecutionStatus.REFUSED}),
+    # running again: an idempotent tool, or a person's word, after the attempt that ran it died
+    ExecutionStatus.RUNNING: frozenset(
+        {ExecutionStatus.RUNNING, ExecutionStatus.COMPLETED, ExecutionStatus.FAILED}
+    ),
+    ExecutionStatus.FAILED: frozenset({ExecutionStatus.RUNNING}),
+    ExecutionStatus.COMPLETED: frozenset(),
+    ExecutionStatus.REFUSED: frozenset(),
+}
+
+
+class WaitKind(StrEnum):
+    """What a session can wait for."""
+
+    CHILDREN = "children"
+    APPROVAL = "approval"
+    UNCERTAIN = "uncertain"
+    FOREIGN = "foreign"
+
+
+WAITING_STATUS: Mapping[WaitKind, SessionStatus] = {
+    WaitKind.CHILDREN: _S.WAITING_CHILDREN,
+    WaitKind.APPROVAL: _S.WAITING_APPROVAL,
+    WaitKind.UNCERTAIN: _S.WAITING_APPROVAL,
+    WaitKind.FOREIGN: _S.WAITING_APPROVAL,
+}
+
+
+class Control(StrEnum):
+    """What a person wants of a session; read at every checkpoint."""
+
+    NONE = ""
+    PAUSE = "pause"
+    CANCEL = "cancel"
+
+
+class Risk(StrEnum):
+    """How much harm a tool can do."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class Policy(StrEnum):
+    """What happens when an agent calls a tool."""
+
+    RUN = "run"
+    ASK = "ask"
+    REFUSE = "refuse"
+
+
+class ChildrenNeeded(StrEnum):
+    """How many of its children a delegating agent needs; a number of them is `some`."""
+
+    ALL = "all"
+    SOME = "some"
+    ANY = "any"
+
+
+StatusT = TypeVar("StatusT", bound=StrEnum)
+
+
+def check_move(table: Mapping[StatusT, frozenset[StatusT]], current: StatusT, target: StatusT) -> None:
+    """Raise InvalidTransition unless `table` lets `current` become `target`."""
+    if target not in table[current]:
+        raise InvalidTransition(f"{current} cannot become {target}.", current=current, target=target)

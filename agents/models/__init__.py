@@ -1,0 +1,32 @@
+"""All tables but memory's."""
+
+from agents.models.accounts import AuditEntry, Membership, Project, User
+from agents.models.coordination import AgentCommunication, AgentCoordination, AgentParticipant, AgentWorkflow
+from agents.models.events import AgentEvent, EventHead, EventSnapshot
+from agents.models.messages import AgentMessage, ModelCall
+from agents.models.sessions import AgentRun, AgentSession, SessionLease, SessionWait
+from agents.models.states import ValueSpace
+from agents.models.tools import Approval, ToolExecution
+
+__all__ = [
+    "AgentCommunication",
+    "AgentCoordination",
+    "AgentEvent",
+    "AgentMessage",
+    "AgentParticipant",
+    "AgentRun",
+    "AgentSession",
+    "AgentWorkflow",
+    "Approval",
+    "AuditEntry",
+    "EventHead",
+    "EventSnapshot",
+    "Membership",
+    "ModelCall",
+    "Project",
+    "SessionLease",
+    "SessionWait",
+    "ToolExecution",
+    "User",
+    "ValueSpace",
+]

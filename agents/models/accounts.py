@@ -1,0 +1,76 @@
+"""People, projects, and who may do what in which."""
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models.functions import Now
+
+from agents.ids import new_id
+from agents.models.fields import choices, one_of
+from agents.roles import Role
+
+
+class User(AbstractUser):
+    """A person who signs in."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+
+    class Meta:
+        db_table = "users"
+
+
+class Project(models.Model):
+    """What keeps missions, people and memories apart."""
+
+    project_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.TextField()
+    slug = models.SlugField(unique=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "projects"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """A person's role in a project."""
+
+    membership_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.TextField(choices=choices(Role))
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "project_memberships"
+        constraints = [
+            models.UniqueConstraint(fields=["project", "user"], name="membership_once"),
+            one_of("role", Role, "membership_role"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} is {self.role} of {self.project_id}"
+
+
+class AuditEntry(models.Model):
+    """What a person did, to what, when. Never changed."""
+
+    audit_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, null=True)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, null=True)
+    action = models.TextField()
+    target_type = models.TextField()
+    target_id = models.UUIDField()
+    detail = models.JSONField(default=dict, db_default={})
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "audit_entries"
+        indexes = [
+            models.Index(fields=["project", "-created_at"], name="audit_by_time"),
+            models.Index(fields=["target_type", "target_id"], name="audit_by_target"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.target_type} {self.target_id}"

@@ -1,0 +1,103 @@
+"""What happened: an append-only chain of events for each aggregate."""
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Func
+from django.db.models.functions import Now
+
+from agents.ids import new_id
+from agents.models.accounts import Project
+
+if TYPE_CHECKING:
+    IntegerColumn = models.Field[int, int]
+else:
+    IntegerColumn = models.Field  # Django's classes take type arguments only where they are checked
+
+
+class TransactionId(IntegerColumn):
+    """PostgreSQL's xid8: which transaction wrote a row; an ordered reader needs it for late commits."""
+
+    def db_type(self, connection: object) -> str:
+        """The column's type."""
+        return "xid8"
+
+
+class CurrentTransaction(Func):
+    """The id of the running transaction."""
+
+    function = "pg_current_xact_id"
+    output_field = TransactionId()
+
+
+class EventHead(models.Model):
+    """The latest version and hash of an aggregate; locked by whoever appends."""
+
+    aggregate_id = models.UUIDField(primary_key=True, editable=False)
+    aggregate_type = models.TextField()
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    version = models.BigIntegerField()
+    hash = models.BinaryField()
+
+    class Meta:
+        db_table = "agent_event_heads"
+
+    def __str__(self) -> str:
+        return f"{self.aggregate_type} {self.aggregate_id} at {self.version}"
+
+
+class AgentEvent(models.Model):
+    """One event. `hash` covers the one before it, so a changed or missing event is found."""
+
+    event_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    event_type = models.TextField()
+    aggregate_id = models.UUIDField()
+    aggregate_type = models.TextField()
+    event_data = models.JSONField(default=dict, db_default={})
+    metadata = models.JSONField(default=dict, db_default={})
+    timestamp = models.DateTimeField(db_default=Now())
+    version = models.BigIntegerField()
+    correlation_id = models.UUIDField()
+    causation_id = models.UUIDField(null=True)
+    hash = models.BinaryField()
+    transaction_id = TransactionId(db_default=CurrentTransaction())
+
+    class Meta:
+        db_table = "agent_events"
+        indexes = [
+            models.Index(fields=["transaction_id"], name="event_by_transaction"),
+            models.Index(fields=["project", "-timestamp"], name="event_by_time"),
+            models.Index(fields=["correlation_id", "timestamp"], name="event_by_mission"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["aggregate_type", "aggregate_id", "version"], name="event_version_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_type} {self.aggregate_id} v{self.version}"
+
+
+class EventSnapshot(models.Model):
+    """An aggregate's state at one version: bounds the replay."""
+
+    snapshot_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    aggregate_id = models.UUIDField()
+    aggregate_type = models.TextField()
+    snapshot_data = models.JSONField(default=dict, db_default={})
+    version = models.BigIntegerField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "event_snapshots"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["aggregate_type", "aggregate_id", "version"], name="snapshot_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.aggregate_type} {self.aggregate_id} at {self.version}"

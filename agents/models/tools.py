@@ -1,0 +1,120 @@
+"""The ledger of side effects, and the approvals that stand before some of them."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from agents.ids import new_id
+from agents.lifecycle import ApprovalStatus, ExecutionStatus, Policy, Risk
+from agents.models.accounts import Project, User
+from agents.models.fields import choices, one_of
+from agents.models.sessions import AgentSession, SessionWait
+
+
+class ToolExecution(models.Model):
+    """One tool call. Its key follows from the step that made it, so a replay finds the same row."""
+
+    execution_id = models.UUIDField(primary_key=True, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="executions")
+    call_key = models.TextField()
+    tool_name = models.TextField()
+    tool_version = models.TextField()
+    risk = models.TextField(choices=choices(Risk))
+    policy = models.TextField(choices=choices(Policy))
+    intent = models.TextField(default="", db_default="")
+    input_data = models.JSONField(default=dict, db_default={})
+    input_digest = models.TextField()
+    effective_data = models.JSONField(null=True)
+    output_data = models.JSONField(null=True)
+    status = models.TextField(choices=choices(ExecutionStatus), default=ExecutionStatus.PENDING)
+    error_message = models.TextField(default="", db_default="")
+    attempt = models.IntegerField(default=0, db_default=0)
+    doubts = ArrayField(models.IntegerField(), default=list, db_default=[])
+    execution_time_ms = models.IntegerField(null=True)
+    cost_estimate = models.DecimalField(max_digits=10, decimal_places=6, default=0, db_default=0)
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    completed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "tool_executions"
+        indexes = [
+            models.Index(fields=["session", "created_at"], name="execution_by_time"),
+            models.Index(fields=["project", "tool_name"], name="execution_by_tool"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "call_key"], name="execution_once"),
+            one_of("status", ExecutionStatus, "execution_status"),
+            one_of("policy", Policy, "execution_policy"),
+            one_of("risk", Risk, "execution_risk"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tool_name} {self.status}"
+
+
+class Approval(models.Model):
+    """One action that an agent wants to do and a person must decide."""
+
+    approval_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="approvals")
+    session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="approvals")
+    wait = models.ForeignKey(SessionWait, on_delete=models.CASCADE, related_name="approvals")
+    position = models.IntegerField(default=0, db_default=0)
+    execution = models.ForeignKey(
+        ToolExecution, on_delete=models.PROTECT, null=True, related_name="approvals"
+    )
+    kind = models.TextField()
+    title = models.TextField()
+    tool_name = models.TextField()
+    risk = models.TextField(choices=choices(Risk))
+    intent = models.TextField(default="", db_default="")
+    effects = models.JSONField(default=list, db_default=[])
+    proposed = models.JSONField(default=dict, db_default={})
+    schema = models.JSONField(default=dict, db_default={})
+    allowed = ArrayField(models.TextField(), default=list, db_default=[])
+    edited = models.JSONField(null=True)
+    effective = models.JSONField(null=True)
+    effective_digest = models.TextField(default="", db_default="")
+    status = models.TextField(choices=choices(ApprovalStatus), default=ApprovalStatus.PENDING)
+    verdict = models.TextField(default="", db_default="")
+    reason = models.TextField(default="", db_default="")
+    version = models.IntegerField(default=1, db_default=1)
+    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="decisions")
+    decided_at = models.DateTimeField(null=True)
+    deadline_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "approvals"
+        indexes = [
+            models.Index(
+                fields=["project", "created_at"],
+                name="approval_pending",
+                condition=Q(status=ApprovalStatus.PENDING),
+            ),
+            models.Index(fields=["session"], name="approval_session"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["wait", "position"], name="approval_once"),
+            one_of("status", ApprovalStatus, "approval_status"),
+            one_of("risk", Risk, "approval_risk"),
+            models.CheckConstraint(
+                condition=Q(status=ApprovalStatus.PENDING, decided_at__isnull=True)
+                | (~Q(status=ApprovalStatus.PENDING) & Q(decided_at__isnull=False)),
+                name="approval_decided",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=[ApprovalStatus.APPROVED, ApprovalStatus.REJECTED])
+                | Q(decided_by__isnull=False),
+                name="approval_decider",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=ApprovalStatus.REJECTED) | ~Q(reason=""), name="approval_reason"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.status})"
