@@ -44,7 +44,7 @@ class Brain(Protocol):
     def plan(
         self, objective: str, sources: Sequence[SourceOutline], passages: Sequence[PassageText], *, most: int
     ) -> Plan:
-        """The queen's: split `objective` into 1 to `most` domains. `passages` are a sample or all of the sources."""
+        """The queen's: split `objective` into 1 to `most` domains. `passages` are a sample of the sources."""
         ...
 
     def split(
@@ -53,19 +53,15 @@ class Brain(Protocol):
         """The architect's: 1 to `most` questions that cover `domain`; `passages` are the domain's own."""
         ...
 
-    def analyse(
-        self, question: Question, passages: Sequence[PassageText], *, most: int
-    ) -> Sequence[WorkItem]:
-        """The specialist's: 1 to `most` pieces of work; `passages` are what a search for the question found."""
+    def analyse(self, question: Question, passages: Sequence[PassageText], *, most: int) -> Sequence[WorkItem]:
+        """The specialist's: 1 to `most` pieces of work; `passages` are what a search found."""
         ...
 
     def extract(self, question: str, passages: Sequence[PassageText]) -> Sequence[Finding]:
         """The worker's: what `passages` say about `question`, best first; empty when they say nothing."""
         ...
 
-    def synthesise(
-        self, question: str, findings: Sequence[Finding], passages: Sequence[PassageText]
-    ) -> Answer:
+    def synthesise(self, question: str, findings: Sequence[Finding], passages: Sequence[PassageText]) -> Answer:
         """The specialist's: one cited answer from `findings`; `passages` are the ones they name."""
         ...
 
@@ -166,8 +162,8 @@ class Team(Protocol):
     ) -> Sequence[ChildOutcome]:
         """Start one child a task and wait for all, `needed` or any of them; outcomes in the order of `tasks`.
 
-        Nothing is held while it waits: the graph stops here and is called again. `key` names the question in its
-        node, `reason` says in words what is waited for.
+        Nothing is held while it waits: the graph stops here and is called again. `key` names the question in
+        its node, `reason` says in words what is waited for.
         """
         ...
 
@@ -178,7 +174,7 @@ class Tools(Protocol):
     def call(self, tool: str, arguments: dict[str, Any], *, key: str, intent: str) -> dict[str, Any]:
         """Run `tool` once: policy, approval if asked, ledger, result. `key` names the call in its session.
 
-        A refusal comes back as {"refused": reason}. `intent` is a sentence of the agent's, shown to who decides.
+        A refusal comes back as {"refused": reason}. `intent` is the agent's own sentence for who decides.
         """
         ...
 
