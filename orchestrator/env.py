@@ -89,6 +89,8 @@ class Environment(BaseSettings):
     )
     worker_threads: int = Field(16, ge=1, le=256, description="Workers at once.")
 
+    embedder_threads: int = Field(0, ge=0, le=256, description="Threads that embed one text; 0: one per core.")
+
     pool_size: int = Field(
         0, ge=0, le=500, description="Database connections of this process; 0: one per thread."
     )
