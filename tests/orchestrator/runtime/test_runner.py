@@ -58,8 +58,8 @@ def test_an_agent_that_waits_holds_nothing(mission):
 def test_any_of_the_children_is_enough_and_the_rest_is_stopped(mission, trace):
     root = mission(below=(3, 0), needs="any")
     runner.run_next(Level.QUEEN)
-    runner.run_next(Level.ARCHITECT)
-    runner.run_next(Level.ARCHITECT)
+    for _ in range(4):  # each delegates to nobody first, which queues it again behind the others
+        runner.run_next(Level.ARCHITECT)
     assert fresh(root).status == SessionStatus.QUEUED
     from orchestrator import sweeper
 
