@@ -57,9 +57,7 @@ class Environment(BaseSettings):
         pattern=r"^[a-z_][a-z0-9_]*$|^$",
         description="Role that the application takes after connecting; empty: the connecting one.",
     )
-    secret_key: SecretStr | None = Field(
-        None, description="Signs sessions. Unset: made once, kept in the data folder."
-    )
+    secret_key: SecretStr | None = Field(None, description="Signs sessions. Unset: made once, kept in the data folder.")
     debug: bool = Field(False, description="Django's debug pages. Never on a server.")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("127.0.0.1", "localhost", "[::1]"), description="Host names, comma separated."
@@ -69,18 +67,14 @@ class Environment(BaseSettings):
     source_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (BASE_DIR / "docs",), description="Folders that missions may read sources from, comma separated."
     )
-    outbox: Path | None = Field(
-        None, description="Folder that agents may publish into. Unset: outbox in the data."
-    )
+    outbox: Path | None = Field(None, description="Folder that agents may publish into. Unset: outbox in the data.")
     max_upload_mb: int = Field(20, ge=1, le=500, description="Largest source file, in megabytes.")
 
     model: str = Field("", description="Chat model as provider:name, such as openai:gpt-5-mini. Empty: none.")
     model_base_url: str = Field("", description="Address of a server that speaks the provider's protocol.")
     model_api_key: SecretStr | None = Field(None, description="Key for the model's provider.")
     model_timeout: float = Field(60, gt=0, le=600, description="Seconds one model call may take.")
-    model_retries: int = Field(
-        3, ge=0, le=10, description="Further tries of a model call after a passing fault."
-    )
+    model_retries: int = Field(3, ge=0, le=10, description="Further tries of a model call after a passing fault.")
     model_input_price: float = Field(0, ge=0, description="Price of a million input tokens, in dollars.")
     model_output_price: float = Field(0, ge=0, description="Price of a million output tokens, in dollars.")
 
@@ -89,20 +83,14 @@ class Environment(BaseSettings):
     sweep_seconds: float = Field(1, ge=0.1, le=60, description="Time between the sweeper's rounds.")
     max_crashes: int = Field(5, ge=1, le=100, description="Deaths of a worker after which a run is given up.")
     max_running: int = Field(200, ge=1, description="Agents of one project that run at once.")
-    coordinator_threads: int = Field(
-        8, ge=1, le=256, description="Queens, architects and specialists at once."
-    )
+    coordinator_threads: int = Field(8, ge=1, le=256, description="Queens, architects and specialists at once.")
     worker_threads: int = Field(16, ge=1, le=256, description="Workers at once.")
 
-    pool_size: int = Field(
-        0, ge=0, le=800, description="Database connections of this process; 0: one per thread."
-    )
+    pool_size: int = Field(0, ge=0, le=800, description="Database connections of this process; 0: one per thread.")
     idle_in_transaction_seconds: float = Field(
         0, ge=0, description="Ends a transaction that stands still. For workers only; 0: never."
     )
-    log_level: str = Field(
-        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged."
-    )
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged.")
 
     @field_validator("data")
     @classmethod
@@ -114,11 +102,7 @@ class Environment(BaseSettings):
     @classmethod
     def split(cls, value: object) -> object:
         """Comma separated text becomes a tuple."""
-        return (
-            tuple(part.strip() for part in value.split(",") if part.strip())
-            if isinstance(value, str)
-            else value
-        )
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @property
     def run_dir(self) -> Path:

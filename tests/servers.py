@@ -66,9 +66,7 @@ def describe(folder: Path, lock: int) -> EmbeddedServers:
 def running(child: Child, log: Path):
     """The child's process, which writes to a log, ended on the way out."""
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            child.argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **child.popen()
-        )
+        process = subprocess.Popen(child.argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **child.popen())
     try:
         yield process
     finally:

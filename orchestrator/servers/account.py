@@ -45,9 +45,7 @@ def server_account(kept: Path) -> Account | None:
         with suppress(KeyError):
             entry = pwd.getpwnam(name)
             return Account(name, entry.pw_uid, entry.pw_gid)
-    raise ServerError(
-        f"PostgreSQL does not run as root, and there is no account {' or '.join(PREFERRED_ACCOUNTS)}."
-    )
+    raise ServerError(f"PostgreSQL does not run as root, and there is no account {' or '.join(PREFERRED_ACCOUNTS)}.")
 
 
 def reaches(account: Account | None, path: Path) -> bool:
@@ -64,9 +62,7 @@ def private_folder(path: Path, account: Account | None) -> Path:
     found = path.lstat()
     ours = {os.geteuid(), account.uid if account else os.geteuid()}
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours:
-        raise ServerError(
-            f"{path} belongs to somebody else: remove it, or set QUEENRIGHT_DATA to another folder."
-        )
+        raise ServerError(f"{path} belongs to somebody else: remove it, or set QUEENRIGHT_DATA to another folder.")
     if account:
         os.chown(path, account.uid, account.gid, follow_symlinks=False)
     path.chmod(0o700)
@@ -91,7 +87,5 @@ def reachable_copy(site: Path, parts: tuple[str, ...], account: Account | None, 
         fresh.rename(cache)
     if not all(reaches(account, cache / part) for part in parts):
         name = account.name if account else "this account"
-        raise ServerError(
-            f"{name} cannot reach {cache}: set QUEENRIGHT_DATA to a folder outside of private ones."
-        )
+        raise ServerError(f"{name} cannot reach {cache}: set QUEENRIGHT_DATA to a folder outside of private ones.")
     return cache

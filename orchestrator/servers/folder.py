@@ -40,9 +40,7 @@ async def wait_for_servers_to_end(data: Path, seconds: float) -> int:
         except BlockingIOError:
             if loop.time() > end:
                 os.close(descriptor)
-                raise ServerError(
-                    f"A PostgreSQL or Redis of an earlier start still runs on {data}."
-                ) from None
+                raise ServerError(f"A PostgreSQL or Redis of an earlier start still runs on {data}.") from None
             await asyncio.sleep(0.1)
         else:
             return descriptor

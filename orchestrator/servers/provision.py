@@ -60,14 +60,10 @@ def _ensure_role(connection: psycopg.Connection, role: str, *, may_create_databa
 def _ensure_rights(connection: psycopg.Connection, role: str) -> None:
     """The role must be one the account may take, and able to make tables."""
     name = sql.Identifier(role)
-    allowed = (
-        "SELECT pg_has_role(current_user, %(r)s, 'SET'), has_schema_privilege(%(r)s, 'public', 'CREATE')"
-    )
+    allowed = "SELECT pg_has_role(current_user, %(r)s, 'SET'), has_schema_privilege(%(r)s, 'public', 'CREATE')"
     may_take, may_make_tables = connection.execute(allowed, {"r": role}).fetchone() or (False, False)
     if not may_take:
-        raise ServerError(
-            f"{connection.info.user!r} may not take the role {role!r}: GRANT it to that account."
-        )
+        raise ServerError(f"{connection.info.user!r} may not take the role {role!r}: GRANT it to that account.")
     if not may_make_tables:
         connection.execute(sql.SQL("GRANT USAGE, CREATE ON SCHEMA public TO {}").format(name))
 
@@ -80,6 +76,4 @@ def _ensure_extension(connection: psycopg.Connection) -> None:
     except psycopg.errors.FeatureNotSupported as error:
         raise ServerError("This PostgreSQL has no pgvector: install it, then start again.") from error
     except psycopg.errors.InsufficientPrivilege as error:
-        raise ServerError(
-            "The database lacks pgvector: have a superuser run CREATE EXTENSION vector."
-        ) from error
+        raise ServerError("The database lacks pgvector: have a superuser run CREATE EXTENSION vector.") from error
