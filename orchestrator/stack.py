@@ -5,9 +5,8 @@ import errno
 import signal
 import socket
 import sys
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from orchestrator.env import BASE_DIR, Environment, inherited
 from orchestrator.servers.account import ServerError
@@ -26,6 +25,7 @@ MOST_STARTS_OF_WEB = 5
 BACKLOG = 128
 COORDINATOR_QUEUES = "queen,architect,specialist"
 WORKER_QUEUES = "worker"
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 OTHER_CONNECTIONS = 120  # web, beat, sweeper, migrations, a person with psql
 
 
@@ -45,9 +45,9 @@ class Stack:
 
     async def run(self) -> int:
         """Until a signal asks for the end; returns the exit status. Raises ServerError if it cannot begin."""
-        listener = listen(self._env.port)
         self._env.data.mkdir(parents=True, exist_ok=True)
         own(self._env.data)
+        listener = listen(self._env.port)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._ask_to_stop)
@@ -82,17 +82,17 @@ class Stack:
         status, first_user = await self._supervisor.run_once(self._python("prepare", "manage.py", "prepare"))
         if status:
             raise ServerError("The database could not be made ready; the lines above say why.")
-        self._start_application(listener)
+        self._start_web(listener)
+        login = ["The first user, shown only now:", *first_user.splitlines(), ""] if first_user else []
         try:
             await self._until_web_answers()
-        finally:  # a password is shown once, even if the rest did not work out
-            self._announce(first_user)
-
-    def _announce(self, first_user: str) -> None:
-        lines = [f"Queenright: http://{HOST}:{self._env.port}/"]
-        if first_user.strip():
-            lines += ["", "The first user, shown only now:", *first_user.strip().splitlines()]
-        self._console.box([*lines, "", f"Data: {self._env.data}", "Ctrl-C ends everything."])
+        except BaseException:
+            if login:  # there is no second time
+                self._console.box(login)
+            raise
+        self._start_workers()
+        address = f"Queenright: http://{HOST}:{self._env.port}/"
+        self._console.box([address, "", *login, f"Data: {self._env.data}", "Ctrl-C ends everything."])
 
     async def _start_servers(self) -> None:
         env = self._env
@@ -108,6 +108,7 @@ class Stack:
                 "shared_buffers": "256MB",
                 "log_min_messages": "warning",
                 "log_checkpoints": "off",
+                "log_line_prefix": "",
                 "jit": "off",
             },
             redis={},
@@ -124,34 +125,44 @@ class Stack:
         if not env.redis_url:
             await wait_for_redis(env.redis_address, START_SECONDS)
 
-    def _start_application(self, listener: socket.socket) -> None:
+    def _start_web(self, listener: socket.socket) -> None:
+        """First and alone: it is what a person waits for."""
         web = self._python(
             *("web", "-m", "daphne", "--verbosity", "0", "--fd", str(listener.fileno())),
             "orchestrator.asgi:application",
             inherits=(listener.fileno(),),
         )
-        beat = self._celery("beat", "beat", "--schedule", str(self._env.data / "beat"), "--pidfile=")
-        for child in (
-            web,
-            self._worker("coordinators", COORDINATOR_QUEUES, self._env.coordinator_threads),
-            self._worker("workers", WORKER_QUEUES, self._env.worker_threads),
-            beat,
-            self._python("sweeper", "manage.py", "sweep"),
-        ):
-            self._supervisor.keep(child.name, _always(child))
+        self._keep(web)
+
+    def _start_workers(self) -> None:
+        self._keep(self._worker("coordinators", COORDINATOR_QUEUES, self._env.coordinator_threads))
+        self._keep(self._worker("workers", WORKER_QUEUES, self._env.worker_threads))
+        self._keep(self._python("sweeper", "manage.py", "sweep"))
+        self._keep(self._celery("beat", "beat", "--schedule", str(self._env.data / "beat"), "--pidfile="))
+
+    def _keep(self, child: Child) -> None:
+        self._supervisor.keep(child.name, lambda: child)
 
     def _worker(self, name: str, queues: str, threads: int) -> Child:
         return self._celery(
             *(name, "worker", "--hostname", f"{name}@%h", "--queues", queues),
             *("--pool", "threads", "--concurrency", str(threads), "--without-gossip", "--without-mingle"),
-            QUEENRIGHT_POOL_SIZE=str(pool_size(threads)),
-            QUEENRIGHT_IDLE_IN_TRANSACTION_SECONDS="5",
+            variables={
+                "QUEENRIGHT_POOL_SIZE": str(pool_size(threads)),
+                "QUEENRIGHT_IDLE_IN_TRANSACTION_SECONDS": "5",
+            },
         )
 
-    def _celery(self, name: str, *arguments: str, **variables: str) -> Child:
-        return self._python(name, "-m", "celery", "-A", "orchestrator", *arguments, **variables)
+    def _celery(self, name: str, *arguments: str, variables: Mapping[str, str] = NO_VARIABLES) -> Child:
+        return self._python(name, "-m", "celery", "-A", "orchestrator", *arguments, variables=variables)
 
-    def _python(self, name: str, *arguments: str, inherits: tuple[int, ...] = (), **variables: str) -> Child:
+    def _python(
+        self,
+        name: str,
+        *arguments: str,
+        inherits: tuple[int, ...] = (),
+        variables: Mapping[str, str] = NO_VARIABLES,
+    ) -> Child:
         env = inherited(QUEENRIGHT_DATA=str(self._env.data), PYTHONUNBUFFERED="1", **variables)
         return Child(name=name, argv=(sys.executable, *arguments), env=env, cwd=BASE_DIR, inherits=inherits)
 
@@ -160,10 +171,6 @@ class Stack:
             if self._supervisor.starts("web") > MOST_STARTS_OF_WEB:
                 raise ServerError("The web server does not start; the lines above say why.")
             await asyncio.sleep(0.1)
-
-
-def _always(child: Child) -> Callable[[], Child]:
-    return lambda: child
 
 
 def listen(port: int) -> socket.socket:

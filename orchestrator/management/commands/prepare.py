@@ -1,5 +1,6 @@
 """manage.py prepare: the database made ready, static files gathered, the first user made."""
 
+import sys
 from typing import Any
 
 from django.core.management import call_command
@@ -23,6 +24,6 @@ class Command(BaseCommand):
             provision(env.database_dsn, env.database_role, embedded=env.database_url is None)
         except ServerError as error:
             raise CommandError(str(error)) from error
-        call_command("migrate", verbosity=1, interactive=False, stdout=self.stderr)
-        call_command("collectstatic", verbosity=0, interactive=False, stdout=self.stderr)
+        call_command("migrate", verbosity=1, interactive=False, stdout=sys.stderr)
+        call_command("collectstatic", verbosity=0, interactive=False, stdout=sys.stderr)
         call_command("first_user", stdout=self.stdout)
