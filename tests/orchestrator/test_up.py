@@ -177,4 +177,3 @@ def test_bad_settings_are_refused_in_plain_words(folder):
     assert "QUEENRIGHT_WORKER_THREADS" in bad.output
     assert "QUEENRIGHT_SWEEP_SECONDS" in bad.output
     assert "Traceback" not in bad.output
-
