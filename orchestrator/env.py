@@ -87,6 +87,9 @@ class Environment(BaseSettings):
     model_input_price: float = Field(0, ge=0, description="Price of a million input tokens, in dollars.")
     model_output_price: float = Field(0, ge=0, description="Price of a million output tokens, in dollars.")
 
+    agent_modules: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Python modules that register further agents and tools, comma separated."
+    )
     lease_seconds: float = Field(6, ge=0.5, le=600, description="How long a claim lasts without a heartbeat.")
     heartbeat_seconds: float = Field(2, ge=0.1, le=60, description="Time between heartbeats of a worker.")
     sweep_seconds: float = Field(1, ge=0.1, le=60, description="Time between the sweeper's rounds.")
@@ -109,7 +112,7 @@ class Environment(BaseSettings):
         """A relative folder is meant from where the command was given; child processes run elsewhere."""
         return value.expanduser().absolute()
 
-    @field_validator("allowed_hosts", "source_roots", mode="before")
+    @field_validator("allowed_hosts", "source_roots", "agent_modules", mode="before")
     @classmethod
     def split(cls, value: object) -> object:
         """Comma separated text becomes a tuple."""

@@ -58,7 +58,7 @@ ON CONFLICT (session_id, checkpoint_ns, checkpoint_id) DO UPDATE
     SET parent_id = excluded.parent_id, state_hash = excluded.state_hash, state_data = excluded.state_data,
         metadata = excluded.metadata, size_bytes = agent_states.size_bytes + excluded.size_bytes
 RETURNING 1
-"""  # noqa: S608  # two constants
+"""  # two constants
 )
 
 # Only LangGraph's special writes (negative idx) replace earlier ones.
@@ -77,7 +77,7 @@ PUT_WRITES = (
         WHERE excluded.idx < 0
 )
 SELECT 1 FROM space
-"""  # noqa: S608  # two constants
+"""  # two constants
 )
 
 # One row is one checkpoint with all that names its values: columns as reading.StateRow has them.

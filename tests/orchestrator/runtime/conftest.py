@@ -1,5 +1,6 @@
 """Runs agents in this process, level by level, until nothing is queued."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from agents.lifecycle import SessionStatus
 from agents.models import AgentSession
 from agents.roles import Level
 from orchestrator.runtime import runner
+from orchestrator.tools import registry
 from tests import agent_types
 from tests.factories import make_mission
 
@@ -34,6 +36,11 @@ def mission(transactional_db, trace):
         )
 
     return make
+
+
+def run_tool(monkeypatch: pytest.MonkeyPatch, name: str, run) -> None:
+    """Let a tool do something else from now on."""
+    monkeypatch.setitem(registry._TOOLS, name, replace(registry.tool_named(name), run=run))
 
 
 def run_all(limit: int = 300) -> int:

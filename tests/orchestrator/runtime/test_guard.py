@@ -4,12 +4,14 @@ import pytest
 
 from agents.errors import AlreadyDecided
 from agents.lifecycle import ApprovalStatus, ExecutionStatus, SessionStatus
-from agents.models import AgentSession, Approval, ToolExecution
-from agents.services import approvals
+from agents.models import AgentSession, Approval, SessionWait, ToolExecution
+from agents.services import approvals, control
 from agents.services.approvals import Decision
-from orchestrator.runtime import guard, runner
+from agents.services.sessions import Actor
+from orchestrator.runtime import runner
+from tests.agent_types import leave_trace
 from tests.factories import make_user
-from tests.orchestrator.runtime.conftest import run_all
+from tests.orchestrator.runtime.conftest import run_all, run_tool
 from tests.orchestrator.runtime.test_runner import Death, effects, expire, fresh
 
 
@@ -105,17 +107,13 @@ def test_a_second_decision_changes_nothing(mission, trace):
 
 def die_in(monkeypatch, name: str, *, after: bool):
     """The worker dies in the tool, before or after its effect."""
-    tool = guard.tool_named(name)
-    real = tool.run
 
     def die(caller, arguments):
         if after:
-            real(caller, arguments)
+            leave_trace(caller, arguments)
         raise Death
 
-    from dataclasses import replace
-
-    monkeypatch.setitem(guard.tool_named.__globals__["_TOOLS"], name, replace(tool, run=die))
+    run_tool(monkeypatch, name, die)
 
 
 @pytest.mark.parametrize(
@@ -185,8 +183,6 @@ def test_an_idempotent_tool_is_run_again_without_asking(mission, trace, monkeypa
 
 
 def test_arguments_that_were_changed_after_the_decision_do_not_run(mission, trace):
-    from agents.models import SessionWait
-
     root = mission("test.worker", tool="ask_to_trace")
     run_all()
     decide(pending(), "approve")
@@ -199,19 +195,13 @@ def test_arguments_that_were_changed_after_the_decision_do_not_run(mission, trac
 
 
 def test_a_tool_that_raises_fails_the_agent_and_a_retry_may_run_it(mission, trace, monkeypatch):
-    from dataclasses import replace
-
-    from agents.services import control
-    from agents.services.sessions import Actor
-
     root = mission("test.worker", tool="leave_trace")
-    tool = guard.tool_named("leave_trace")
 
     def fail(caller, arguments):
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setitem(guard.tool_named.__globals__["_TOOLS"], "leave_trace", replace(tool, run=fail))
+        run_tool(patch, "leave_trace", fail)
         run_all()
     assert ToolExecution.objects.get().status == ExecutionStatus.FAILED
     assert "disk full" in fresh(root).current_run.error

@@ -10,9 +10,10 @@ from agents.models import AgentEvent, AgentMessage, AgentSession, AgentState, Se
 from agents.roles import Level
 from agents.services import control, leases
 from agents.services.sessions import Actor
+from orchestrator import sweeper
 from orchestrator.runtime import runner
 from tests import agent_types
-from tests.orchestrator.runtime.conftest import run_all
+from tests.orchestrator.runtime.conftest import run_all, run_tool
 
 SYSTEM = Actor("system")
 
@@ -58,11 +59,9 @@ def test_an_agent_that_waits_holds_nothing(mission):
 def test_any_of_the_children_is_enough_and_the_rest_is_stopped(mission, trace):
     root = mission(below=(3, 0), needs="any")
     runner.run_next(Level.QUEEN)
-    runner.run_next(Level.ARCHITECT)
-    runner.run_next(Level.ARCHITECT)
+    for _ in range(4):  # each delegates to nobody first, which queues it again behind the others
+        runner.run_next(Level.ARCHITECT)
     assert fresh(root).status == SessionStatus.QUEUED
-    from orchestrator import sweeper
-
     sweeper.cancel_abandoned()
     run_all()
     assert fresh(root).current_run.output["status"].count("succeeded") == 1
@@ -178,31 +177,19 @@ def test_a_session_that_kills_its_worker_again_and_again_is_given_up_and_its_par
 def test_a_worker_that_was_only_asleep_writes_nothing_any_more(mission, trace, monkeypatch):
     """It wakes inside a node, after another attempt has taken over and finished."""
     root = mission("test.worker", tool="trace_again")
-    real = agent_types.leave_trace
-    woken: list[object] = []
 
     def sleep_through(caller, arguments):
-        monkeypatch.setattr(agent_types, "leave_trace", real)
+        run_tool(monkeypatch, "trace_again", agent_types.leave_trace)
         expire()
-        woken.append(runner.run_next(Level.WORKER))
-        return real(caller, arguments)
+        assert runner.run_next(Level.WORKER) == SessionStatus.SUCCEEDED
+        return agent_types.leave_trace(caller, arguments)
 
-    tool = agent_types._tool("trace_again", "run", idempotent=True)
-    from orchestrator.tools import registry
-
-    object.__setattr__(tool, "run", sleep_through)
-    monkeypatch.setitem(registry._TOOLS, "trace_again", tool)
-    object.__setattr__(
-        tool,
-        "run",
-        lambda caller, arguments: sleep_through(caller, arguments) if not woken else real(caller, arguments),
-    )
+    run_tool(monkeypatch, "trace_again", sleep_through)
     assert runner.run_next(Level.WORKER) is None
     ended = fresh(root)
-    assert ended.status == SessionStatus.SUCCEEDED
-    assert ended.attempt == 2
-    steps = AgentEvent.objects.filter(aggregate_id=root.pk, event_data__status="succeeded", event_type="session.moved")
-    assert steps.count() == 1
+    assert (ended.status, ended.attempt) == (SessionStatus.SUCCEEDED, 2)
+    ends = AgentEvent.objects.filter(aggregate_id=root.pk, event_data__status="succeeded", event_type="session.moved")
+    assert ends.count() == 1
 
 
 def test_pause_rests_at_the_next_boundary_and_resume_goes_on(mission, monkeypatch):
