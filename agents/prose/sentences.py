@@ -22,9 +22,7 @@ _ABBREVIATIONS = _set(
     resp rev sect sen tab univ v viz vol vols vs w.r.t"""
 )
 _BEFORE_NUMBERS = _set("art app ch col ex max min mar no p sec st")  # "no. 5", but "The answer is no. Then"
-_OFTEN_LAST = _set(
-    "al co corp etc inc ltd jr sr"
-)  # these end a sentence where a word like the next ones follows
+_OFTEN_LAST = _set("al co corp etc inc ltd jr sr")  # these end a sentence where a word like the next ones follows
 _STARTERS = _set(
     """a after all although an and as at because before both but by each every few for from he here his how
     however i if in it its many most no not of on once only our she since so some such that the their then

@@ -106,9 +106,7 @@ def _session(path: Path, threads: int) -> tuple[onnxruntime.InferenceSession, li
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     options.enable_cpu_mem_arena = False  # the arena keeps the largest batch's memory for ever
-    options.add_session_config_entry(
-        "session.intra_op.allow_spinning", "0"
-    )  # idle threads must not burn a core
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads must not burn a core
     options.add_external_initializers(list(weights), values)
     graph = minilm_graph.build({name: weight.shape for name, weight in weights.items()})
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"]), values
@@ -128,9 +126,7 @@ def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
         for layer in range(minilm_graph.LAYERS):
             theirs = f"encoder.layer.{layer}."
             parts = [f"{theirs}attention.self.{part}" for part in ("query", "key", "value")]
-            weights[f"{layer}.qkv.weight"] = _turned(
-                np.concatenate([read(f"{part}.weight") for part in parts])
-            )
+            weights[f"{layer}.qkv.weight"] = _turned(np.concatenate([read(f"{part}.weight") for part in parts]))
             weights[f"{layer}.qkv.bias"] = np.concatenate([read(f"{part}.bias") for part in parts])
             for ours, name in (("mix", "attention.output"), ("up", "intermediate"), ("down", "output")):
                 weights[f"{layer}.{ours}.weight"] = _turned(read(f"{theirs}{name}.dense.weight"))

@@ -33,10 +33,7 @@ def build(shapes: Mapping[str, Sequence[int]]) -> bytes:
         graph.add_layer(layer)
     graph.pool()
     tensors = graph.constants + [_external(name, shape) for name, shape in shapes.items()]
-    inputs = [
-        helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"])
-        for name in ("ids", "mask")
-    ]
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"]) for name in ("ids", "mask")]
     outputs = [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["batch", WIDTH])]
     model = helper.make_model(
         helper.make_graph(graph.nodes, "all-MiniLM-L6-v2", inputs, outputs, tensors),
@@ -49,9 +46,7 @@ def build(shapes: Mapping[str, Sequence[int]]) -> bytes:
 
 def _external(name: str, shape: Sequence[int]) -> TensorProto:
     """A weight by name only. Its location must be there but is never opened: the caller has the data."""
-    tensor = TensorProto(
-        name=name, data_type=TensorProto.FLOAT, dims=shape, data_location=TensorProto.EXTERNAL
-    )
+    tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape, data_location=TensorProto.EXTERNAL)
     for key, value in (("location", "given"), ("offset", "0"), ("length", str(4 * int(np.prod(shape))))):
         tensor.external_data.add(key=key, value=value)
     return tensor
@@ -76,9 +71,7 @@ class _Graph:
 
     def _normalise_sum(self, left: str, right: str, weights: list[str], output: str) -> str:
         """Layer normalisation of left + right, with an optional bias as last weight."""
-        return self._node(
-            "SkipLayerNormalization", [left, right, *weights], output, domain=_FUSED, epsilon=EPSILON
-        )
+        return self._node("SkipLayerNormalization", [left, right, *weights], output, domain=_FUSED, epsilon=EPSILON)
 
     def embed_tokens(self) -> None:
         """Words plus positions, normalised. All tokens are of the first of BERT's two token types."""

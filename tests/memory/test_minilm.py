@@ -106,19 +106,13 @@ threads = [Thread(target=use) for _ in range(8)]
 [thread.join() for thread in threads]
 print(len(seen), len(set(map(id, seen))))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environ()
-    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environ())
     assert done.stdout.split() == ["8", "1"]
 
 
 def test_starting_django_does_not_load_the_model():
-    script = (
-        "import django, sys; django.setup(); import memory.embedders; print('onnxruntime' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environ()
-    )
+    script = "import django, sys; django.setup(); import memory.embedders; print('onnxruntime' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environ())
     assert done.stdout.strip() == "False"
 
 

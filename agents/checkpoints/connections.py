@@ -1,0 +1,40 @@
+"""A thread's database connection, given back when its work is done."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg import Cursor
+
+
+@contextmanager
+def scoped(using: str = DEFAULT_DB_ALIAS) -> Iterator[BaseDatabaseWrapper]:
+    """The calling thread's connection for the length of the block; also decorates synchronous functions.
+
+    Django keeps a connection per thread, and LangGraph runs parallel nodes and saves in threads of its own:
+    left alone, each of them holds on to a connection until a pool has none left. So a connection that was
+    first opened in the block is given back after it. One that was open before is the caller's and stays,
+    unless it broke.
+    """
+    connection = connections[using]
+    was_open = connection.connection is not None
+    try:
+        yield connection
+    finally:
+        if not was_open:
+            connection.close()
+        elif connection.errors_occurred:
+            connection.close_if_unusable_or_obsolete()
+
+
+@contextmanager
+def raw_cursor(connection: BaseDatabaseWrapper) -> Iterator[Cursor]:
+    """psycopg's own cursor on Django's connection: it binds on the server, so statements can be prepared.
+
+    Errors come out as Django's.
+    """
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        yield cursor
