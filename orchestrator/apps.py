@@ -9,5 +9,9 @@ class OrchestratorConfig(AppConfig):
     name = "orchestrator"
 
     def ready(self) -> None:
-        """Celery's application must exist in every process that rings a worker."""
+        """Celery's application must exist in every process that rings a worker; each commit tells the pages."""
+        from agents.events import store
         from orchestrator import celery  # noqa: F401
+        from orchestrator.realtime import feed
+
+        store.on_recorded(feed.announce)
