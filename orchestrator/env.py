@@ -5,8 +5,9 @@ import os
 from functools import cache
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import parse_qs, quote, urlsplit
 
-from pydantic import AliasChoices, Field, PostgresDsn, RedisDsn, SecretStr, field_validator
+from pydantic import AliasChoices, AnyUrl, Field, PostgresDsn, SecretStr, UrlConstraints, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -29,7 +30,13 @@ def default_data_dir() -> Path:
 class Environment(BaseSettings):
     """Every variable that Queenright reads, with its type, range and default."""
 
-    model_config = SettingsConfigDict(env_prefix="QUEENRIGHT_", frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="QUEENRIGHT_",
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,  # an address may hold a password
+    )
 
     port: int = Field(
         8000, ge=1, le=65535, validation_alias=AliasChoices("PORT"), description="Port of the web server."
@@ -39,7 +46,7 @@ class Environment(BaseSettings):
         validation_alias=AliasChoices("DATABASE_URL"),
         description="A PostgreSQL 16+ with pgvector. Unset: the embedded server.",
     )
-    redis_url: RedisDsn | None = Field(
+    redis_url: Annotated[AnyUrl, UrlConstraints(allowed_schemes=["redis", "rediss", "unix"])] | None = Field(
         None,
         validation_alias=AliasChoices("REDIS_URL"),
         description="A Redis 6.2+. Unset: the embedded server.",
@@ -79,11 +86,17 @@ class Environment(BaseSettings):
     coordinator_threads: int = Field(8, ge=1, le=256, description="Queens, architects and specialists at once.")
     worker_threads: int = Field(16, ge=1, le=256, description="Workers at once.")
 
-    pool_size: int = Field(0, ge=0, le=500, description="Database connections of this process; 0: one per thread.")
+    pool_size: int = Field(0, ge=0, le=800, description="Database connections of this process; 0: one per thread.")
     idle_in_transaction_seconds: float = Field(
         0, ge=0, description="Ends a transaction that stands still. For workers only; 0: never."
     )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged.")
+
+    @field_validator("data")
+    @classmethod
+    def absolute(cls, value: Path) -> Path:
+        """A relative folder is meant from where the command was given; child processes run elsewhere."""
+        return value.expanduser().absolute()
 
     @field_validator("allowed_hosts", "source_roots", mode="before")
     @classmethod
@@ -95,7 +108,7 @@ class Environment(BaseSettings):
     def run_dir(self) -> Path:
         """Folder of the embedded servers' sockets; a socket's path has a limit of about 100 characters."""
         beside = self.data / "run"
-        if len(str(beside)) < 80:
+        if len(os.fsencode(beside)) < 80:
             return beside
         return Path("/tmp") / f"queenright-{hashlib.sha256(str(self.data).encode()).hexdigest()[:12]}"  # noqa: S108
 
@@ -107,15 +120,30 @@ class Environment(BaseSettings):
     @property
     def database_dsn(self) -> str:
         """Address of the database: the given one or the embedded server's socket."""
-        return str(self.database_url or f"postgresql://postgres@/queenright?host={self.run_dir}")
+        socket = quote(str(self.run_dir), safe="")
+        return str(self.database_url or f"postgresql://postgres@/queenright?host={socket}")
 
     @property
     def redis_address(self) -> str:
         """Address of Redis: the given one or the embedded server's socket."""
-        return str(self.redis_url or f"unix://{self.run_dir / 'redis.sock'}")
+        return str(self.redis_url or f"unix://{quote(str(self.run_dir / 'redis.sock'))}")
+
+    @property
+    def broker_url(self) -> str:
+        """The same Redis in Celery's words; those for a socket are others."""
+        address = urlsplit(self.redis_address)
+        if address.scheme != "unix":
+            return self.redis_address
+        database = parse_qs(address.query).get("db", ["0"])[0]
+        return f"redis+socket://{address.path}?virtual_host={database}"
 
 
 @cache
 def environment() -> Environment:
     """The environment of this process. Raises ValidationError, which names every bad variable at once."""
     return Environment()
+
+
+def inherited(**changes: str) -> dict[str, str]:
+    """The variables of this process, with changes, for a child process."""
+    return {**os.environ, **changes}

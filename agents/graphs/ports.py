@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -139,13 +140,14 @@ class ChildTask:
 
 @dataclass(frozen=True, slots=True)
 class ChildOutcome:
-    """How one child ended. `output` is what its graph returned, None unless it succeeded."""
+    """How one child ended, and when. `output` is what its graph returned, None unless it succeeded."""
 
     session_id: UUID
     name: str
     status: str
     output: dict[str, Any] | None
     error: str
+    ended_at: datetime | None
 
 
 class Team(Protocol):
@@ -193,7 +195,7 @@ class AgentContext:
 
     session_id: UUID
     mission_id: UUID
-    run_number: int
+    run_started_at: datetime
     brain: Brain
     sources: Sources
     team: Team

@@ -78,13 +78,12 @@ class AgentSession(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     moved_at = models.DateTimeField(db_default=Now())
-    rung_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
     metadata = models.JSONField(default=dict, db_default={})
 
-    objects: ClassVar[models.Manager[AgentSession]] = SessionQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[AgentSession]] = SessionQuerySet.as_manager()
 
     class Meta:
         db_table = "agent_sessions"

@@ -12,8 +12,8 @@ from agents.actor import SYSTEM
 from agents.errors import Fenced
 from agents.events import store
 from agents.events.types import SessionMoved
-from agents.lifecycle import Control, SessionStatus
-from agents.models import AgentRun, AgentSession
+from agents.lifecycle import Control, RunStatus, SessionStatus
+from agents.models import AgentSession
 from agents.roles import Level
 from agents.services import sessions
 
@@ -34,13 +34,13 @@ WITH best AS (
     RETURNING s.session_id, s.project_id, s.attempt
 ), leased AS (
     INSERT INTO session_leases (session_id, project_id, attempt, until, holder)
-    SELECT session_id, project_id, attempt, now() + %(lease)s, %(holder)s FROM claimed
+    SELECT session_id, project_id, attempt, now() + make_interval(secs => %(lease)s), %(holder)s FROM claimed
     ON CONFLICT (session_id) DO UPDATE
         SET attempt = excluded.attempt, until = excluded.until, holder = excluded.holder
 )
 SELECT session_id FROM claimed"""
 BEAT = """
-UPDATE session_leases l SET until = now() + %(lease)s
+UPDATE session_leases l SET until = now() + make_interval(secs => %(lease)s)
 FROM unnest(%(sessions)s::uuid[], %(attempts)s::int[]) AS held(session_id, attempt)
 JOIN agent_sessions s ON s.session_id = held.session_id
 WHERE l.session_id = held.session_id AND l.attempt = held.attempt
@@ -68,7 +68,9 @@ class Holding:
 def claim(level: Level, *, holder: str, lease: timedelta, max_running: int) -> AgentSession | None:
     """Take the best queued session of `level`; None when there is none. `holder` names the process."""
     with connection.cursor() as cursor:
-        cursor.execute(CLAIM, {"level": level, "max_running": max_running, "lease": lease, "holder": holder})
+        cursor.execute(
+            CLAIM, {"level": level, "max_running": max_running, "lease": lease.total_seconds(), "holder": holder}
+        )
         row = cursor.fetchone()
     if row is None:
         return None
@@ -94,7 +96,7 @@ def beat(holdings: list[Holding], lease: timedelta) -> Mapping[Holding, Control]
         cursor.execute(
             BEAT,
             {
-                "lease": lease,
+                "lease": lease.total_seconds(),
                 "sessions": [holding.session_id for holding in holdings],
                 "attempts": [holding.attempt for holding in holdings],
             },
@@ -122,6 +124,6 @@ def requeue_expired(limit: int = 200) -> list[UUID]:
         cursor.execute(EXPIRED, [limit])
         found = [row[0] for row in cursor.fetchall()]
     for session in AgentSession.objects.filter(pk__in=found).order_by("pk"):
-        AgentRun.objects.filter(pk=session.current_run_id).update(crashes=F("crashes") + 1)
+        session.runs.filter(status=RunStatus.ACTIVE).update(crashes=F("crashes") + 1)
         sessions.move(session, SessionStatus.QUEUED, actor=SYSTEM, cause="lease_expired")
     return found

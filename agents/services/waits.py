@@ -112,6 +112,7 @@ def outcomes(wait: SessionWait) -> list[dict[str, Any]]:
             "status": child.status,
             "output": child.current_run.output if child.current_run else None,
             "error": child.current_run.error if child.current_run else "",
+            "ended_at": child.finished_at.isoformat() if child.finished_at else None,
         }
         for child in wait.children.select_related("current_run").order_by("position")
     ]
