@@ -34,13 +34,17 @@ def die_with_parent(signum: signal.Signals) -> Callable[[], None]:
 
 @dataclass(frozen=True, kw_only=True)
 class Child:
-    """How to run one process: `stop` asks it to end, `orphaned` is what it gets when its parent dies."""
+    """How to run one process, and how to end it.
+
+    `stop` asks it to end, `urgent` is what it gets if it has not, `orphaned` if its parent dies.
+    """
 
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str]
     cwd: Path = BASE_DIR
     stop: signal.Signals = signal.SIGTERM
+    urgent: signal.Signals = signal.SIGKILL
     orphaned: signal.Signals = signal.SIGKILL
     account: Account | None = None
     inherits: tuple[int, ...] = ()

@@ -88,6 +88,7 @@ class Postgres:
             env=SERVER_VARIABLES,
             cwd=Path("/"),
             stop=signal.SIGINT,  # fast shutdown: ends sessions, writes what is in memory
+            urgent=signal.SIGQUIT,  # drops everything; the next start recovers from the log
             orphaned=signal.SIGINT,
             account=self.account,
             inherits=self.inherits,
