@@ -11,7 +11,8 @@ class OrchestratorConfig(AppConfig):
     def ready(self) -> None:
         """Celery's application must exist in every process that rings a worker; each commit tells the pages."""
         from agents.events import store
-        from orchestrator import celery  # noqa: F401
+        from orchestrator import celery, presence  # noqa: F401
         from orchestrator.realtime import feed
 
         store.on_recorded(feed.announce)
+        presence.announce()

@@ -12,13 +12,13 @@ from django.db.models import Count, DecimalField, OuterRef, Q, QuerySet, Subquer
 from django.db.models.functions import Coalesce
 
 from agents.lifecycle import ACTIVE, FINAL, SessionStatus
-from agents.models import AgentSession, ModelCall, ToolExecution
+from agents.models import AgentMessage, AgentSession, ModelCall, ToolExecution
 from agents.roles import Level
 from agents.selectors import lanes
 from agents.selectors.lanes import Lane
 from agents.selectors.standing import Standing, Waiting, standing, statuses, waiting
 
-_MONEY: DecimalField[Decimal, Decimal] = DecimalField(max_digits=14, decimal_places=6)
+_MONEY = DecimalField(max_digits=14, decimal_places=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +106,20 @@ class Tree:
         """The row of an agent."""
         return next((row for row in self.rows if row.session.pk == session_id), None)
 
-    def count(self, *groups: Standing) -> int:
-        """How many agents stand in these groups."""
-        return sum(row.standing in groups for row in self.rows)
+    @property
+    def humans(self) -> int:
+        """How many agents need a person."""
+        return sum(row.standing is Standing.HUMAN for row in self.rows)
+
+    @property
+    def active(self) -> int:
+        """How many agents still have something to do."""
+        return sum(row.session.status in ACTIVE for row in self.rows)
+
+    @property
+    def done(self) -> int:
+        """How many agents came to a result."""
+        return sum(row.standing is Standing.DONE for row in self.rows)
 
 
 MANY = 60  # agents from which on finished workers are left out unless somebody asks for them
@@ -184,4 +195,20 @@ def tool_calls(mission_id: UUID, *, limit: int = 100) -> Sequence[ToolExecution]
         ToolExecution.objects.filter(session__root_id=mission_id)
         .select_related("session")
         .order_by("-created_at")[:limit]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Tallies:
+    """How much there is behind each tab."""
+
+    messages: int
+    tools: int
+
+
+def tallies(mission_id: UUID) -> Tallies:
+    """Two queries."""
+    return Tallies(
+        AgentMessage.objects.filter(session__root_id=mission_id).count(),
+        ToolExecution.objects.filter(session__root_id=mission_id).count(),
     )

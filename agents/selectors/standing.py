@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from agents.lifecycle import Control, SessionStatus, WaitKind
+from agents.lifecycle import SessionStatus, WaitKind
 from agents.models import AgentSession, SessionWait
 
 
@@ -101,8 +101,3 @@ def _reason(wait: SessionWait) -> str:
         return wait.reason
     left = f"{wait.remaining} of them {'have' if wait.remaining > 1 else 'has'} not finished"
     return f"{wait.reason}; {left}" if wait.reason else left
-
-
-def is_stopping(session: AgentSession) -> bool:
-    """Is a running session asked to stop at its next checkpoint?"""
-    return session.status == SessionStatus.RUNNING and session.control != Control.NONE
