@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qs, quote, urlsplit
 
-from pydantic import AliasChoices, AnyUrl, Field, PostgresDsn, SecretStr, UrlConstraints, field_validator
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import (
+    AliasChoices,
+    AnyUrl,
+    Field,
+    PostgresDsn,
+    SecretStr,
+    UrlConstraints,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -35,7 +45,6 @@ class Environment(BaseSettings):
         frozen=True,
         extra="ignore",
         populate_by_name=True,
-        hide_input_in_errors=True,  # an address may hold a password
     )
 
     port: int = Field(
@@ -85,6 +94,8 @@ class Environment(BaseSettings):
     max_running: int = Field(200, ge=1, description="Agents of one project that run at once.")
     coordinator_threads: int = Field(8, ge=1, le=256, description="Queens, architects and specialists at once.")
     worker_threads: int = Field(16, ge=1, le=256, description="Workers at once.")
+
+    embedder_threads: int = Field(0, ge=0, le=256, description="Threads that embed one text; 0: one per core.")
 
     pool_size: int = Field(0, ge=0, le=800, description="Database connections of this process; 0: one per thread.")
     idle_in_transaction_seconds: float = Field(
@@ -140,8 +151,17 @@ class Environment(BaseSettings):
 
 @cache
 def environment() -> Environment:
-    """The environment of this process. Raises ValidationError, which names every bad variable at once."""
-    return Environment()
+    """The environment of this process. Raises ImproperlyConfigured that names every bad variable at once."""
+    try:
+        return Environment()
+    except ValidationError as error:
+        faults = [f"{_variable(fault['loc'][0])}: {fault['msg']}" for fault in error.errors(include_input=False)]
+        raise ImproperlyConfigured("\n".join(["The environment has settings that do not fit.", *faults])) from None
+
+
+def _variable(field: int | str) -> str:
+    """Name of the variable of a field; pydantic names only those that are called otherwise."""
+    return f"QUEENRIGHT_{field.upper()}" if field in Environment.model_fields else str(field)
 
 
 def inherited(**changes: str) -> dict[str, str]:

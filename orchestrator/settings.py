@@ -17,10 +17,10 @@ CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in env.allowed_hosts if env.h
 ROOT_URLCONF = "orchestrator.urls"
 ASGI_APPLICATION = "orchestrator.asgi.application"
 AUTH_USER_MODEL = "agents.User"
+EMBEDDER_THREADS = env.embedder_threads
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
-    "daphne",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

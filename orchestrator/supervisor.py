@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TextIO
+from typing import Any, TextIO
 
 from orchestrator.servers.child import Child
 
@@ -190,8 +190,8 @@ class Supervisor:
             return
         for kept in group:
             _send(kept.process, kept.child.stop if kept.child else signal.SIGTERM)
-        hurried = asyncio.create_task(hurry.wait())
-        ended = asyncio.gather(*tasks, return_exceptions=True)
+        hurried: asyncio.Future[Any] = asyncio.ensure_future(hurry.wait())
+        ended: asyncio.Future[Any] = asyncio.gather(*tasks, return_exceptions=True)
         remaining = max(0.0, deadline - time.monotonic())
         await asyncio.wait({hurried, ended}, timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
         hurried.cancel()

@@ -1,21 +1,40 @@
-"""Database connections in threads that nobody cleans up."""
+"""A thread's database connection, given back when its work is done."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg import Cursor
 
 
 @contextmanager
-def scoped() -> Iterator[None]:
-    """Give the thread's connection back at the end, unless it was open before.
+def scoped(using: str = DEFAULT_DB_ALIAS) -> Iterator[BaseDatabaseWrapper]:
+    """The calling thread's connection for the length of the block; also decorates synchronous functions.
 
-    LangGraph runs nodes and saves in threads of its own, and Django keeps a connection for each thread: without
-    this the pool runs dry.
+    Django keeps a connection per thread, and LangGraph runs parallel nodes and saves in threads of its own:
+    left alone, each of them holds on to a connection until a pool has none left. So a connection that was
+    first opened in the block is given back after it. One that was open before is the caller's and stays,
+    unless it broke.
     """
+    connection = connections[using]
     was_open = connection.connection is not None
     try:
-        yield
+        yield connection
     finally:
         if not was_open:
             connection.close()
+        elif connection.errors_occurred:
+            connection.close_if_unusable_or_obsolete()
+
+
+@contextmanager
+def raw_cursor(connection: BaseDatabaseWrapper) -> Iterator[Cursor]:
+    """psycopg's own cursor on Django's connection: it binds on the server, so statements can be prepared.
+
+    Errors come out as Django's.
+    """
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        yield cursor

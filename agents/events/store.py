@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -95,8 +94,15 @@ def record_all(entries: Iterable[Entry]) -> list[UUID]:
         for row, entry in zip(rows, ordered, strict=True)
     ]
     for listener in _listeners:
-        transaction.on_commit(partial(listener, recorded), robust=True)
+        transaction.on_commit(_telling(listener, recorded), robust=True)
     return [row["event_id"] for row in rows]
+
+
+def _telling(listener: Listener, recorded: Sequence[Recorded]) -> Callable[[], None]:
+    def tell() -> None:  # a function, not a partial: Django logs a robust hook that fails by its __qualname__
+        listener(recorded)
+
+    return tell
 
 
 def _row(entry: Entry) -> dict[str, Any]:

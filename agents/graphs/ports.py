@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -191,13 +191,18 @@ class Voice(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AgentContext:
-    """Everything that a node may reach."""
+    """Everything that a node may reach. `think` makes the brain when it is first needed: it may be large."""
 
     session_id: UUID
     mission_id: UUID
     run_started_at: datetime
-    brain: Brain
+    think: Callable[[], Brain]
     sources: Sources
     team: Team
     tools: Tools
     voice: Voice
+
+    @property
+    def brain(self) -> Brain:
+        """How the agent thinks. Raises ModelUnavailable when the mission's model cannot be had."""
+        return self.think()

@@ -5,7 +5,7 @@ from agents.models.coordination import AgentCommunication, AgentCoordination, Ag
 from agents.models.events import AgentEvent, EventHead, EventSnapshot
 from agents.models.messages import AgentMessage, ModelCall
 from agents.models.sessions import AgentRun, AgentSession, SessionLease, SessionWait
-from agents.models.states import ValueSpace
+from agents.models.states import AgentState, ChannelVersion, StateValue, StateWrite, ValueSpace
 from agents.models.tools import Approval, ToolExecution
 
 __all__ = [
@@ -16,9 +16,11 @@ __all__ = [
     "AgentParticipant",
     "AgentRun",
     "AgentSession",
+    "AgentState",
     "AgentWorkflow",
     "Approval",
     "AuditEntry",
+    "ChannelVersion",
     "EventHead",
     "EventSnapshot",
     "Membership",
@@ -26,6 +28,8 @@ __all__ = [
     "Project",
     "SessionLease",
     "SessionWait",
+    "StateValue",
+    "StateWrite",
     "ToolExecution",
     "User",
     "ValueSpace",

@@ -1,18 +1,191 @@
 """Checkpoints of agents and the values that they name."""
 
+from enum import StrEnum
+
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Func, Q, Value
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Now
 
 from agents.ids import new_id
+from agents.models.accounts import Project
+from agents.models.fields import one_of
+from agents.models.sessions import AgentSession
+
+
+class Form(StrEnum):
+    """Where the value of a channel version or of a write is."""
+
+    INLINE = "inline"  # in the row itself
+    VALUE = "value"  # in the value space, under the hash in `items`
+
+
+class VerbatimJSONField(models.Field):  # type: ignore[type-arg]  # Django's Field takes no parameters at run time
+    """PostgreSQL's `json`: the text to the letter, so that it can be hashed.
+
+    `jsonb` reorders keys, rounds numbers and refuses lone surrogates.
+    """
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        """The column's type."""
+        return "json"
 
 
 class ValueSpace(models.Model):
-    """Who shares stored values: one mission. The epoch rises with each deletion in it."""
+    """Who shares stored values: one mission.
+
+    Each deletion in the space gives it another epoch, and no epoch is ever used twice, so what was planned or
+    cached under one holds for as long as the epoch does.
+    """
 
     space_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    epoch = models.BigIntegerField(default=1, db_default=1)
+    epoch = models.BigIntegerField(db_default=Func(Value("agent_value_epoch"), function="nextval"))
 
     class Meta:
         db_table = "agent_value_spaces"
 
     def __str__(self) -> str:
         return str(self.space_id)
+
+
+class AgentState(models.Model):
+    """One checkpoint of one agent.
+
+    `state_data` is the checkpoint without its long values: versions of channels, what each node has seen,
+    short scalars. `state_hash` covers the contents of all channels. `size_bytes` is what the checkpoint added
+    to the stored values. `state_id` is the checkpoint's id, except where another session has one of that id.
+    """
+
+    state_id = models.UUIDField(primary_key=True, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+", db_index=False)
+    session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="states", db_index=False)
+    checkpoint_ns = models.TextField(db_default="")
+    checkpoint_id = models.UUIDField()
+    parent_id = models.UUIDField(null=True)
+    checkpoint_name = models.TextField(db_default="")
+    state_data = models.JSONField(db_default={})
+    state_hash = models.BinaryField()
+    metadata = models.JSONField(db_default={})
+    size_bytes = models.BigIntegerField(db_default=0)
+    is_current = models.BooleanField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "agent_states"
+        indexes = [
+            models.Index(
+                KeyTextTransform("run_id", "metadata"),
+                name="state_run",
+                condition=Q(metadata__has_key="run_id"),
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "checkpoint_ns", "checkpoint_id"], name="state_once"),
+            models.UniqueConstraint(
+                fields=["session", "checkpoint_ns"], name="state_one_current", condition=Q(is_current=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.checkpoint_id} of {self.session_id}"
+
+
+class StateValue(models.Model):
+    """One value, stored once in its space under the hash of its kind and bytes.
+
+    JSON stands in `body`, readable; anything else in `raw`, as the serializer wrote it.
+    """
+
+    pk = models.CompositePrimaryKey("space_id", "hash")
+    space = models.ForeignKey(ValueSpace, on_delete=models.CASCADE, related_name="values", db_index=False)
+    hash = models.BinaryField()
+    kind = models.TextField()
+    body = VerbatimJSONField(null=True)
+    raw = models.BinaryField(null=True)
+
+    class Meta:
+        db_table = "agent_values"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(body__isnull=False, raw__isnull=True) | Q(body__isnull=True, raw__isnull=False),
+                name="value_body_or_raw",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {bytes(self.hash).hex()}"
+
+
+class ChannelVersion(models.Model):
+    """What one version of a channel holds: bytes of its own, or the hashes of stored values, 16 bytes each.
+
+    A version may build on an earlier one: the first `head` items of `base`, its own `items`, the last `tail`
+    items of `base`. `level` counts how many versions below it must be read; 0 is a version in full.
+    """
+
+    pk = models.CompositePrimaryKey("session_id", "checkpoint_ns", "channel", "version")
+    session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="+", db_index=False)
+    checkpoint_ns = models.TextField(db_default="")
+    channel = models.TextField()
+    version = models.TextField()
+    form = models.TextField()
+    level = models.SmallIntegerField(db_default=0)
+    base = models.TextField(null=True)
+    head = models.IntegerField(db_default=0)
+    tail = models.IntegerField(db_default=0)
+    items = models.BinaryField(null=True)
+    kind = models.TextField(null=True)
+    body = VerbatimJSONField(null=True)
+    raw = models.BinaryField(null=True)
+
+    class Meta:
+        db_table = "agent_channel_versions"
+        constraints = [
+            one_of("form", Form, "version_form"),
+            models.CheckConstraint(
+                condition=Q(form=Form.INLINE, kind__isnull=False, items__isnull=True)
+                | (~Q(form=Form.INLINE) & Q(items__isnull=False, body__isnull=True, raw__isnull=True)),
+                name="version_inline_or_items",
+            ),
+            models.CheckConstraint(
+                condition=Q(level=0, base__isnull=True, head=0, tail=0)
+                | Q(level__in=[1, 2], base__isnull=False, head__gte=0, tail__gte=0),
+                name="version_base",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.version} of {self.session_id}"
+
+
+class StateWrite(models.Model):
+    """What a task wrote on top of a checkpoint. It may come before its checkpoint: so no foreign key."""
+
+    pk = models.CompositePrimaryKey("session_id", "checkpoint_ns", "checkpoint_id", "task_id", "idx")
+    session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="+", db_index=False)
+    checkpoint_ns = models.TextField(db_default="")
+    checkpoint_id = models.UUIDField()
+    task_id = models.TextField()
+    idx = models.IntegerField()
+    task_path = models.TextField(db_default="")
+    channel = models.TextField()
+    form = models.TextField()
+    items = models.BinaryField(null=True)
+    kind = models.TextField(null=True)
+    body = VerbatimJSONField(null=True)
+    raw = models.BinaryField(null=True)
+
+    class Meta:
+        db_table = "agent_state_writes"
+        constraints = [
+            one_of("form", Form, "write_form"),
+            models.CheckConstraint(
+                condition=Q(form=Form.INLINE, kind__isnull=False, items__isnull=True)
+                | (~Q(form=Form.INLINE) & Q(items__isnull=False, body__isnull=True, raw__isnull=True)),
+                name="write_inline_or_items",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} of {self.task_id}"

@@ -14,6 +14,6 @@ def ask(kind: WaitKind, key: str, *, subject: str, reason: str, **request: Any) 
     belongs to another question is passed over, so that a call skipped on a replay cannot shift them.
     """
     while True:
-        answer = interrupt({"wait": kind, "key": key, "subject": subject, "reason": reason, **request})
+        answer = interrupt({"wait": str(kind), "key": key, "subject": subject, "reason": reason, **request})
         if isinstance(answer, dict) and answer.get("key") == key:
             return answer["value"]

@@ -39,7 +39,7 @@ class Delegation:
             subject=_subject(tasks),
             reason=reason,
             tasks=asked,
-            needs=needs,
+            needs=str(needs),
             needed=needed,
         )
         return [

@@ -1,0 +1,21 @@
+"""What can go wrong between a graph and its stored states."""
+
+from agents.errors import DomainError
+
+
+class UnknownThread(DomainError):
+    """There is no session with a value space for this thread."""
+
+    code = "unknown_thread"
+
+
+class StateDamaged(DomainError):
+    """A stored state is not what its hash says."""
+
+    code = "state_damaged"
+
+
+class SpaceBusy(DomainError):
+    """States of this mission are being deleted all the time: try again."""
+
+    code = "space_busy"

@@ -1,0 +1,246 @@
+"""LangGraph's saver on the tables of `agents.models.states`."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    get_checkpoint_id,
+    get_serializable_checkpoint_metadata,
+)
+
+from agents.checkpoints import sql
+from agents.checkpoints.codec import jsonb_text
+from agents.checkpoints.connections import scoped
+from agents.checkpoints.errors import StateDamaged
+from agents.checkpoints.listing import Listing
+from agents.checkpoints.reading import Head, StateRow, StoredState
+from agents.checkpoints.serializer import StrictSerializer
+from agents.checkpoints.store import TRIES, StateStore
+from agents.checkpoints.threads import canonical_uuid, config_of, session_of
+from agents.checkpoints.writing import plan_state, plan_writes
+from agents.ids import derived_id
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from langchain_core.runnables import RunnableConfig
+
+    from agents.checkpoints.store import Fence
+    from agents.checkpoints.threads import EnsureThread
+
+
+class QueenrightSaver(BaseCheckpointSaver[str]):
+    """Checkpoints of LangGraph threads, each value stored once in its mission.
+
+    A thread is a session (`threads.session_of`). Works on Django's connection of the calling thread, also
+    inside a caller's transaction. The asynchronous methods run the others in threads, so they never see a
+    transaction of the caller's. One saver serves any number of threads.
+    """
+
+    def __init__(
+        self,
+        *,
+        allowed: Collection[type | tuple[str, ...]] = (),
+        fence: Fence | None = None,
+        ensure_thread: EnsureThread | None = None,
+    ) -> None:
+        """Make a saver.
+
+        `allowed`: types that states may hold beside LangGraph's safe ones; others load as plain data.
+        `fence(cursor, config)` is called first in the transaction of each write, and raises to refuse it.
+        `ensure_thread` makes the session of a thread that has none; without it such a write is refused.
+        """
+        super().__init__(serde=StrictSerializer(allowed))
+        self._store = StateStore(fence, ensure_thread)
+
+    def get_next_version(self, current: str | None, channel: None) -> str:
+        """A version after `current`, never the same on two branches of a thread."""
+        number = int(str(current).split(".")[0]) if current else 0
+        return f"{number + 1:010d}.{random.getrandbits(40):010x}"  # tells branches apart
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Store a checkpoint, its parent being the one that `config` names.
+
+        Raises ValueError if an id is not a canonical UUID, UnknownThread, SpaceBusy, what the fence raises.
+        """
+        names = config["configurable"]
+        session, ns = session_of(names["thread_id"])[0], names.get("checkpoint_ns", "")
+        this = _checkpoint_uuid(checkpoint["id"])
+        parent = _checkpoint_uuid(names["checkpoint_id"]) if names.get("checkpoint_id") else None
+        constant = {
+            "ns": ns,
+            "id": this,
+            "other_id": derived_id(session, ns, this),
+            "parent": parent,
+            "metadata": jsonb_text(get_serializable_checkpoint_metadata(config, metadata)),
+        }
+        held: Head = {}
+
+        def plan(epoch: int, moved: bool) -> dict[str, Any]:
+            nonlocal held
+            versions, values = checkpoint["channel_versions"], checkpoint["channel_values"]
+            given = {channel: version for channel, version in versions.items() if channel in values}
+            planned = plan_state(
+                self.serde,
+                checkpoint,
+                given | new_versions if moved else new_versions,  # what was stored before may be gone
+                self._store.head(session, epoch, ns, parent) if parent else {},
+                lambda versions: self._store.versions(session, ns, versions),
+            )
+            held = planned.head
+            return {**constant, **planned.parameters(checkpoint)}
+
+        def remember(epoch: int) -> None:
+            self._store.remember_head(session, epoch, ns, this, held)
+
+        with scoped():
+            self._store.write(config, sql.PUT, plan, remember)
+        return config_of(names["thread_id"], ns, this)
+
+    def put_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """Store what a task wrote on top of the checkpoint that `config` names; it may come before it.
+
+        Raises as `put` does.
+        """
+        names = config["configurable"]
+        parameters = {
+            **plan_writes(self.serde, writes).parameters(),
+            "ns": names.get("checkpoint_ns", ""),
+            "id": _checkpoint_uuid(names["checkpoint_id"]),
+            "task": task_id,
+            "path": task_path,
+        }
+        with scoped():
+            self._store.write(config, sql.PUT_WRITES, lambda epoch, moved: parameters, lambda epoch: None)
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """The checkpoint that `config` names, or the latest; None if there is none.
+
+        Raises StateDamaged if what is stored is not what was put.
+        """
+        names, wanted = config["configurable"], get_checkpoint_id(config)
+        statement = sql.GET_EXACT if wanted else sql.GET_LATEST
+        parameters: dict[str, Any] = {
+            "session": session_of(names["thread_id"])[0],
+            "ns": names.get("checkpoint_ns", ""),
+        }
+        if wanted:
+            parameters["id"] = canonical_uuid(wanted)
+        with scoped():
+            for tries_left in reversed(range(TRIES)):
+                state = self._store.latest(statement, parameters)
+                if state is None:
+                    return None
+                try:
+                    return self._build([state])[0]
+                except StateDamaged:  # or deleted between two statements of this read
+                    if not tries_left or self._store.is_unmoved(state):
+                        raise
+        return None
+
+    def list(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,  # noqa: A002  # LangGraph's name
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CheckpointTuple]:
+        """Checkpoints, newest first: of one thread, one namespace of it, or all; `filter` compares metadata.
+
+        No connection is held while the caller looks at them.
+        """
+        listing: Listing | None = Listing.of(config, filter, before, limit)
+        while listing is not None:
+            page, listing = self._page(listing)
+            yield from page
+
+    def _page(self, listing: Listing) -> tuple[Sequence[CheckpointTuple], Listing | None]:
+        """One page of a listing, and the listing of what follows."""
+        with scoped():
+            rows = [StateRow(*row) for row in self._store.fetch(listing.statement, listing.parameters)]
+            try:
+                page = self._build([StoredState.of(row) for row in rows])
+            except StateDamaged:  # or deleted between two statements: one by one, which tries again
+                names = [config_of(row.thread, row.checkpoint_ns, row.checkpoint_id) for row in rows]
+                page = [found for name in names if (found := self.get_tuple(name)) is not None]
+            return page, listing.after(rows)
+
+    def _build(self, states: Sequence[StoredState]) -> Sequence[CheckpointTuple]:
+        values = self._store.values(states)
+        return [state.build(self.serde, values) for state in states]
+
+    def delete_thread(self, thread_id: str) -> None:
+        """Delete all of a thread, and the values that no other thread of its mission has."""
+        self._store.delete(session_of(thread_id)[0])
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """As `put`."""
+        return await asyncio.to_thread(self.put, config, checkpoint, metadata, new_versions)
+
+    async def aput_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """As `put_writes`."""
+        await asyncio.to_thread(self.put_writes, config, writes, task_id, task_path)
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """As `get_tuple`."""
+        return await asyncio.to_thread(self.get_tuple, config)
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,  # noqa: A002  # LangGraph's name
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        """As `list`."""
+        listing: Listing | None = Listing.of(config, filter, before, limit)
+        while listing is not None:
+            page, listing = await asyncio.to_thread(self._page, listing)
+            for found in page:
+                yield found
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        """As `delete_thread`."""
+        await asyncio.to_thread(self.delete_thread, thread_id)
+
+
+def _checkpoint_uuid(checkpoint_id: str) -> UUID:
+    found = canonical_uuid(checkpoint_id)
+    if found is None:
+        raise ValueError(f"a checkpoint's id is a UUID, not {checkpoint_id!r}")
+    return found

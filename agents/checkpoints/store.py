@@ -1,0 +1,176 @@
+"""The database side of the saver: conditional writes, reads, what is remembered between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from django.db import IntegrityError, transaction
+from psycopg.errors import UniqueViolation
+
+from agents.checkpoints import sql
+from agents.checkpoints.caches import BoundedCache
+from agents.checkpoints.codec import Encoded
+from agents.checkpoints.connections import raw_cursor, scoped
+from agents.checkpoints.errors import SpaceBusy, StateDamaged, UnknownThread
+from agents.checkpoints.reading import Head, Reference, StateRow, StoredState, Values
+from agents.checkpoints.threads import session_of
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from langchain_core.runnables import RunnableConfig
+    from psycopg import Cursor
+
+    from agents.checkpoints.threads import EnsureThread
+
+    Fence = Callable[[Cursor[Any], RunnableConfig], None]
+    Plan = Callable[[int, bool], dict[str, Any]]
+
+TRIES = 10  # of a write or a read, while others delete in the same space
+KNOWN_SESSIONS = 10_000
+KNOWN_STATES = 2_000  # whose contents the next write may build on
+VALUE_BYTES = 32 * 1024 * 1024
+
+
+class StateStore:
+    """Reads and writes of states on Django's connection of the calling thread.
+
+    Nothing is remembered of a transaction before it commits, except values: what has a hash never changes.
+    """
+
+    def __init__(self, fence: Fence | None, ensure_thread: EnsureThread | None) -> None:
+        """See `QueenrightSaver`."""
+        self._fence = fence
+        self._ensure_thread = ensure_thread
+        self._spaces: BoundedCache[UUID, tuple[int, UUID]] = BoundedCache(KNOWN_SESSIONS)
+        self._heads: BoundedCache[tuple[UUID, int, str, UUID], Head] = BoundedCache(KNOWN_STATES)
+        self._values: BoundedCache[bytes, Encoded] = BoundedCache(VALUE_BYTES, lambda value: len(value.data))
+
+    def fetch(self, statement: str, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
+        """All rows of a statement."""
+        with scoped() as connection, raw_cursor(connection) as cursor:
+            return cursor.execute(statement, parameters, prepare=True, binary=True).fetchall()
+
+    def write(self, config: RunnableConfig, statement: str, plan: Plan, remember: Callable[[int], None]) -> None:
+        """Run a statement planned under the space's epoch; plan it again if the epoch moved meanwhile.
+
+        `plan` takes the epoch, and whether something may have been deleted that was stored before; `remember`
+        takes the epoch after the commit. Raises UnknownThread, SpaceBusy, and what the fence raises.
+        """
+        session, thread = session_of(config["configurable"]["thread_id"])
+        moved = False
+        for _ in range(TRIES):
+            epoch, _space = self._space(session, thread)
+            parameters = {**plan(epoch, moved), "session": session, "epoch": epoch}
+            try:
+                with self._writing(config) as cursor:
+                    if cursor.execute(statement, parameters, prepare=True).fetchone():
+                        transaction.on_commit(lambda: remember(epoch))  # noqa: B023  # the loop ends here
+                        return
+            except IntegrityError as error:
+                if not isinstance(error.__cause__, UniqueViolation):
+                    raise
+                continue  # another writer of this thread was first: now comes after it
+            self._spaces.drop(session)
+            moved = True
+        raise SpaceBusy
+
+    @contextmanager
+    def _writing(self, config: RunnableConfig) -> Iterator[Cursor[Any]]:
+        """A cursor for one write, in a transaction or savepoint of its own where it needs one."""
+        with scoped() as connection:
+            if self._fence is None and not connection.in_atomic_block:
+                with raw_cursor(connection) as cursor:
+                    yield cursor
+                return
+            with transaction.atomic(), raw_cursor(connection) as cursor:
+                if self._fence is not None:
+                    self._fence(cursor, config)
+                yield cursor
+
+    def _space(self, session: UUID, thread: str | None) -> tuple[int, UUID]:
+        """Epoch and id of a session's space; makes the session if it may."""
+        known = self._spaces.get(session)
+        if known is not None:
+            return known
+        rows = self.fetch(sql.EPOCH, {"session": session})
+        if not rows and self._ensure_thread is not None:
+            self._ensure_thread(session, thread)
+            rows = self.fetch(sql.EPOCH, {"session": session})
+        if not rows:
+            raise UnknownThread(session_id=str(session), thread_id=thread)
+        epoch, space = rows[0]
+        self._spaces.put(session, (epoch, space))
+        return epoch, space
+
+    def head(self, session: UUID, epoch: int, ns: str, checkpoint: UUID) -> Head:
+        """What a checkpoint holds; nothing if there is no such checkpoint."""
+        known = self._heads.get((session, epoch, ns, checkpoint))
+        if known is not None:
+            return known
+        rows = self.fetch(sql.GET_EXACT, {"session": session, "ns": ns, "id": checkpoint})
+        return StoredState.of(StateRow(*rows[0])).head if rows else {}
+
+    def remember_head(self, session: UUID, epoch: int, ns: str, checkpoint: UUID, head: Head) -> None:
+        """Keep what a committed checkpoint holds for the next write on top of it."""
+        self._heads.put((session, epoch, ns, checkpoint), head)
+
+    def versions(self, session: UUID, ns: str, versions: Mapping[str, str]) -> Mapping[str, bytes]:
+        """The hashes of those channel versions that are stored."""
+        named = orjson.dumps(versions).decode()
+        rows = self.fetch(sql.VERSIONS, {"session": session, "ns": ns, "versions": named})
+        return {channel: Reference.of(*columns).hash for channel, *columns in rows}
+
+    def latest(self, statement: str, parameters: Mapping[str, Any]) -> StoredState | None:
+        """The one state that a statement finds, and what it needs to be built."""
+        rows = self.fetch(statement, parameters)
+        if not rows:
+            return None
+        row = StateRow(*rows[0])
+        state = StoredState.of(row)
+        self._spaces.put(row.session_id, (row.epoch, row.space_id))
+        key = row.session_id, row.epoch, row.checkpoint_ns, row.checkpoint_id
+        transaction.on_commit(lambda: self.remember_head(*key, state.head))
+        return state
+
+    def values(self, states: Sequence[StoredState]) -> Values:
+        """The values that states need from their spaces, as far as they are there.
+
+        Raises StateDamaged if one is not what its hash says.
+        """
+        found: dict[bytes, Encoded] = {}
+        missing: list[bytes] = []
+        for value_hash in {needed for state in states for needed in state.needed}:
+            known = self._values.get(value_hash)
+            if known is None:
+                missing.append(value_hash)
+            else:
+                found[value_hash] = known
+        if missing:
+            spaces = list({state.row.space_id for state in states})
+            for value_hash, kind, data in self.fetch(sql.VALUES, {"spaces": spaces, "hashes": missing}):
+                encoded = Encoded(kind, data)
+                if encoded.hash != value_hash:
+                    raise StateDamaged(f"the value {value_hash.hex()} is damaged", value=value_hash.hex())
+                found[value_hash] = encoded
+                self._values.put(value_hash, encoded)
+        return found
+
+    def is_unmoved(self, state: StoredState) -> bool:
+        """Whether nothing was deleted in the state's space since it was read."""
+        row = state.row
+        return self.fetch(sql.EPOCH, {"session": row.session_id}) == [(row.epoch, row.space_id)]
+
+    def delete(self, session: UUID) -> None:
+        """Delete all states of a session, and the values that nothing else in its space names."""
+        with scoped() as connection, transaction.atomic(), raw_cursor(connection) as cursor:
+            row = cursor.execute(sql.LOCK_SPACE, {"session": session}).fetchone()
+            if row is None:
+                return
+            parameters = {"session": session, "space": row[0]}
+            for statement in sql.DELETION:
+                cursor.execute(statement, parameters)
+        self._spaces.drop(session)

@@ -1,0 +1,41 @@
+"""LangGraph's names and our ids."""
+
+from collections.abc import Callable
+from uuid import UUID, uuid5
+
+from langchain_core.runnables import RunnableConfig
+
+_THREADS = UUID("6f1a3c1e-3f0e-5d61-9a55-0d1c5c0f7a11")
+
+EnsureThread = Callable[[UUID, str | None], None]
+"""Makes the session row, with its value space, of a thread that has none.
+
+Takes the session's id, and the thread's id where that is another text. May be called twice for one thread.
+"""
+
+
+def session_of(thread_id: object) -> tuple[UUID, str | None]:
+    """The session of a thread, and the thread's own id where that is not a UUID: LangGraph takes any text."""
+    text = str(thread_id)
+    session = canonical_uuid(text)
+    return (session, None) if session else (uuid5(_THREADS, text), text)
+
+
+def canonical_uuid(text: object) -> UUID | None:
+    """The UUID whose usual text this is, or None."""
+    try:
+        found = UUID(str(text))
+    except ValueError:
+        return None
+    return found if str(found) == str(text) else None
+
+
+def config_of(thread_id: str, checkpoint_ns: str, checkpoint_id: UUID) -> RunnableConfig:
+    """The config that names a checkpoint."""
+    return {
+        "configurable": {
+            "thread_id": thread_id,
+            "checkpoint_ns": checkpoint_ns,
+            "checkpoint_id": str(checkpoint_id),
+        }
+    }

@@ -1,0 +1,120 @@
+"""From checkpoints and writes to the parameters of their statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from langgraph.checkpoint.base import WRITES_IDX_MAP, ChannelVersions, Checkpoint
+
+from agents.checkpoints.codec import Encoded, columns, encode, hex_text, is_short_scalar, state_hash
+from agents.checkpoints.reading import Head, Held, hashes
+from agents.models.states import Form
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.serde.base import SerializerProtocol
+
+FindVersions = Callable[[Mapping[str, str]], Mapping[str, bytes]]
+"""From channels and versions to the hashes of those versions that are stored."""
+
+
+@dataclass(slots=True)
+class Rows:
+    """Rows that name values, and the values that they name."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    values: dict[bytes, Encoded] = field(default_factory=dict)
+
+    def add(self, encoded: Encoded, **names: object) -> None:
+        """A row; a short value stands in it."""
+        if encoded.is_short:
+            self.rows.append({**names, "form": Form.INLINE, **columns(encoded)})
+        else:
+            self.rows.append({**names, "form": Form.VALUE, "items": hex_text(encoded.hash)})
+            self.values[encoded.hash] = encoded
+
+    def parameters(self) -> dict[str, str]:
+        """As the statements take them. One order of values, so that two writers never lock each other out."""
+        stored = [{"hash": hex_text(hash_), **columns(encoded)} for hash_, encoded in sorted(self.values.items())]
+        return {"rows": orjson.dumps(self.rows).decode(), "values": orjson.dumps(stored).decode()}
+
+
+@dataclass(frozen=True, slots=True)
+class StatePlan:
+    """How a checkpoint is stored: what it holds of each channel, and the rows that are new."""
+
+    head: Head
+    rows: Rows
+
+    def parameters(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        """As the statement takes them."""
+        scalars = {channel: held.scalar for channel, held in self.head.items() if held.is_scalar}
+        data = {key: value for key, value in checkpoint.items() if key != "id"} | {"channel_values": scalars}
+        return {
+            "data": orjson.dumps(data).decode(),
+            "hash": state_hash(hashes(self.head)),
+            **self.rows.parameters(),
+        }
+
+
+def plan_state(
+    serde: SerializerProtocol,
+    checkpoint: Checkpoint,
+    fresh: ChannelVersions,
+    parent: Head,
+    find_versions: FindVersions,
+) -> StatePlan:
+    """Plan to store a checkpoint.
+
+    A channel's value belongs to its version. Versions in `fresh` are stored with the values that are given;
+    the other ones are those of the `parent`, or of an earlier checkpoint.
+    """
+    given, versions = checkpoint["channel_values"], checkpoint["channel_versions"]
+    plan = StatePlan({}, Rows())
+    for channel, version in fresh.items():
+        is_held = channel in versions and versions[channel] == version
+        if channel not in given:
+            held = Held(str(version))
+        elif is_held and is_short_scalar(given[channel]):
+            held = Held.of_scalar(str(version), given[channel])
+        else:
+            encoded = encode(serde, given[channel])
+            held = Held(str(version), encoded.hash)
+            plan.rows.add(encoded, channel=channel, version=str(version))
+        if is_held:
+            plan.head[channel] = held
+    earlier = {channel: str(version) for channel, version in versions.items() if channel not in plan.head}
+    plan.head.update(_earlier(earlier, given, parent, find_versions))
+    return plan
+
+
+def _earlier(
+    versions: Mapping[str, str],
+    given: Mapping[str, Any],
+    parent: Head,
+    find_versions: FindVersions,
+) -> Head:
+    """What is held of channels that did not change."""
+    head = {c: parent[c] for c, version in versions.items() if c in parent and parent[c].version == version}
+    strangers = {c: version for c, version in versions.items() if c not in head}
+    if strangers:
+        found = find_versions(strangers)
+        for channel, version in strangers.items():
+            if channel not in found and channel in given and is_short_scalar(given[channel]):
+                head[channel] = Held.of_scalar(version, given[channel])
+            else:
+                head[channel] = Held(version, found.get(channel))
+    return head
+
+
+def plan_writes(serde: SerializerProtocol, writes: Sequence[tuple[str, Any]]) -> Rows:
+    """The rows of a task's writes. Special ones have fixed places: of two such the last counts."""
+    placed: dict[int, tuple[str, Any]] = {}
+    for position, (channel, value) in enumerate(writes):
+        placed[WRITES_IDX_MAP.get(channel, position)] = channel, value
+    rows = Rows()
+    for place, (channel, value) in placed.items():
+        rows.add(encode(serde, value), idx=place, channel=channel)
+    return rows
