@@ -30,9 +30,7 @@ class Queue:
 def counts(project_id: UUID) -> Mapping[Standing, int]:
     """How many agents stand where; ended ones of the last day. One query."""
     since = timezone.now() - RECENT
-    named = {
-        group.value: Count("pk", filter=_stands(group, since)) for group in Standing
-    }
+    named = {group.value: Count("pk", filter=_stands(group, since)) for group in Standing}
     found = AgentSession.objects.filter(project_id=project_id).aggregate(**named)
     return {group: found[group.value] for group in Standing}
 

@@ -46,9 +46,7 @@ def test_model_that_ignores_tools_may_answer_in_words(server: ModelServer, bills
     assert extract(brain_of(server.base_url, bills, retries=0))
 
 
-def test_server_that_does_not_pass_the_form_on_is_asked_in_another_way(
-    server: ModelServer, bills: Bills
-) -> None:
+def test_server_that_does_not_pass_the_form_on_is_asked_in_another_way(server: ModelServer, bills: Bills) -> None:
     server.script.extend([NO_JSON, NO_JSON])
     extract(brain_of(server.base_url, bills))
     assert [each.dialect for each in server.received] == ["tools", "response_format", "text"]
