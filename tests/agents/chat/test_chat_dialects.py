@@ -90,9 +90,10 @@ def test_json_in_a_markdown_fence_is_read(server: ModelServer, bills: Bills, spe
         ("[1, 2]", None),
         ("{" * 50_000, None),
         ('{"a":' * 50_000, None),
+        ("{ " * 500 + '{"a": 1}', None),
         ("", None),
     ],
-    ids=["bare", "two", "after words", "list", "braces", "deep", "empty"],
+    ids=["bare", "two", "after words", "list", "braces", "deep", "too many starts", "empty"],
 )
 def test_longest_object_of_a_text_is_taken(text: str, found: Mapping[str, Any] | None) -> None:
     assert json_object(text) == found
