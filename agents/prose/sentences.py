@@ -30,7 +30,7 @@ _STARTERS = _set(
 )
 
 _END = re.compile(
-    r"""(?<![.!?\u2026])(?P<mark>[.!?\u2026]++["'\u2019\u201d\u00bb)\]*_`]*+)(?=\s)  # marks, what they close, space
+    r"""(?<![.!?\u2026])(?P<mark>[.!?\u2026]++["'\u2019\u201d\u00bb)\]*_`]*+)(?=\s)  # marks, what they close
       | (?P<wide>[\u3002\uff01\uff1f]++[\u300d\u300f\u201d\uff09]*+)  # Chinese and Japanese use no space""",
     re.VERBOSE,
 )
