@@ -79,7 +79,7 @@ def table(timings: list[Timing]) -> str:
         (
             timing.way,
             f"{timing.median:.2f} s",
-            f"{min(timing.seconds):.2f}–{max(timing.seconds):.2f} s",
+            f"{min(timing.seconds):.2f} to {max(timing.seconds):.2f} s",
             f"{timing.median / told:.2f}",
         )
         for timing in timings

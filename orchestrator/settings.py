@@ -61,7 +61,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "orchestrator.web.chrome.surroundings",
             ],
-            "builtins": ["orchestrator.web.tags"],
+            "builtins": ["template_partials.templatetags.partials", "orchestrator.web.tags"],
         },
     }
 ]
