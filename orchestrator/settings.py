@@ -76,12 +76,9 @@ def _database() -> dict[str, Any]:
         timeout = f"{int(env.idle_in_transaction_seconds * 1000)}"
         session |= {"idle_in_transaction_session_timeout": timeout, "lock_timeout": timeout}
     options: dict[str, Any] = {"prepare_threshold": 5}
-    set_at_start = [
-        *filter(None, [given.pop("options", "")]),
-        *(f"-c {name}={value}" for name, value in session.items()),
-    ]
-    if set_at_start:
-        options["options"] = " ".join(set_at_start)
+    set_at_start = [str(given.pop("options", "")), *(f"-c {name}={value}" for name, value in session.items())]
+    if any(set_at_start):
+        options["options"] = " ".join(set_at_start).strip()
     if env.pool_size:
         options["pool"] = {"min_size": 1, "max_size": env.pool_size, "timeout": 10}
     return {
@@ -158,5 +155,10 @@ LOGGING = {
     "formatters": {"line": {"format": "{levelname:<7} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.log_level},
-    "loggers": {"daphne": {"level": "WARNING"}, "httpx": {"level": "WARNING"}, "pypdf": {"level": "ERROR"}},
+    "loggers": {
+        "daphne": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
+        "pypdf": {"level": "ERROR"},
+    },
 }
