@@ -78,9 +78,7 @@ def _media_type(name: str, data: bytes) -> str:
         return PDF
     found = MEDIA_TYPES.get(PurePath(name).suffix.lower())
     if found is None:
-        raise SourceTypeUnknown(
-            f"{name} is of a type that cannot be read. Readable are {ACCEPTED}.", name=name
-        )
+        raise SourceTypeUnknown(f"{name} is of a type that cannot be read. Readable are {ACCEPTED}.", name=name)
     return found
 
 
