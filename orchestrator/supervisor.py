@@ -130,7 +130,8 @@ class Supervisor:
                 wrote, _ = await process.communicate()
             finally:
                 _kill_session(process.pid)
-            return await process.wait(), wrote.decode(errors="replace")
+                status = await process.wait()
+            return status, wrote.decode(errors="replace")
         finally:
             log.close()
 

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from django.db import transaction
-from memory.services import sources
 
 from agents import access
 from agents.actor import person
@@ -14,6 +13,7 @@ from agents.models import AgentSession, User
 from agents.roles import Level, Role
 from agents.services import audit, sessions
 from agents.services.sessions import Start
+from memory.services import sources
 from orchestrator.conf import model_settings
 from orchestrator.runtime.brains import EXTRACTIVE
 

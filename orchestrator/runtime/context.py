@@ -7,9 +7,9 @@ from agents.models import AgentRun, AgentSession
 from orchestrator.runtime.brains import EXTRACTIVE, brain_for
 from orchestrator.runtime.guard import Guard
 from orchestrator.runtime.leases import Lease
-from orchestrator.runtime.sources import MissionSources
 from orchestrator.runtime.team import Delegation
 from orchestrator.runtime.voice import SessionVoice
+from orchestrator.sources import MissionSources
 
 
 def context_for(session: AgentSession, run: AgentRun, lease: Lease) -> AgentContext:
