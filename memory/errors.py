@@ -59,6 +59,24 @@ class SourceUnreadable(SourceRefused):
     code: ClassVar[str] = "source_unreadable"
 
 
+class SourceOutside(SourceRefused):
+    """It points to a place outside of the folders that missions may read."""
+
+    code: ClassVar[str] = "source_outside"
+
+
+class TooManySources(SourceRefused):
+    """There are too many sources. `data` has the `limit`."""
+
+    code: ClassVar[str] = "too_many_sources"
+
+
+class FolderRefused(DomainError):
+    """There is no such folder among those that missions may read."""
+
+    code: ClassVar[str] = "folder_refused"
+
+
 class PdfEncrypted(SourceRefused):
     """The PDF is locked with a password. Save it without one, then add it again."""
 

@@ -112,4 +112,5 @@ def _rows(sql: str, query: str, parameters: dict[str, Any]) -> list[tuple[Any, .
     (vector,) = embedders.active().embed([text])
     with connection.cursor() as cursor:
         cursor.execute(sql, {**parameters, "query": text, "vector": Vector(vector).to_text()})
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows

@@ -44,9 +44,7 @@ def lanes(mission_id: UUID) -> dict[UUID, Lane]:
     """The lane of each agent of a mission. Two queries."""
     moves: dict[UUID, list[_Move]] = defaultdict(list)
     rows = (
-        AgentEvent.objects.filter(
-            correlation_id=mission_id, event_type__in=["session.created", "session.moved"]
-        )
+        AgentEvent.objects.filter(correlation_id=mission_id, event_type__in=["session.created", "session.moved"])
         .order_by("aggregate_id", "version")
         .values_list(
             "aggregate_id",

@@ -183,9 +183,7 @@ class Usage:
 
 def usage(calls: QuerySet[ModelCall]) -> Usage:
     """The sum over some model calls. One query."""
-    total = calls.aggregate(
-        calls=Count("pk"), read=Sum("input_tokens"), written=Sum("output_tokens"), cost=Sum("cost")
-    )
+    total = calls.aggregate(calls=Count("pk"), read=Sum("input_tokens"), written=Sum("output_tokens"), cost=Sum("cost"))
     return Usage(total["calls"], total["read"] or 0, total["written"] or 0, total["cost"] or Decimal(0))
 
 

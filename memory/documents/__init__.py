@@ -8,7 +8,7 @@ from memory.documents import pdf, plain
 from memory.documents.limits import Limits
 from memory.errors import SourceEmpty, SourceTooLarge, SourceTooLong, SourceTypeUnknown
 
-__all__ = ["ACCEPTED", "Document", "Limits", "clean_name", "read"]
+__all__ = ["ACCEPTED", "Document", "Limits", "check_size", "clean_name", "is_readable", "read"]
 
 MARKDOWN = "text/markdown"
 PLAIN = "text/plain"
@@ -47,9 +47,7 @@ def read(name: str, data: bytes, *, limits: Limits) -> Document:
     """The document in a file, judged by name and first bytes. Raises a SourceRefused that says why not."""
     name = clean_name(name)
     media_type = _media_type(name, data)
-    if len(data) > limits.max_bytes:
-        message = f"{name} has {_megabytes(len(data))}; at most {_megabytes(limits.max_bytes)} can be read."
-        raise SourceTooLarge(message, name=name, size=len(data), limit=limits.max_bytes)
+    check_size(name, len(data), limits=limits)
     if not data.strip():
         raise SourceEmpty(f"{name} is empty.", name=name)
     if media_type == PDF:
@@ -62,6 +60,18 @@ def read(name: str, data: bytes, *, limits: Limits) -> Document:
     if not any(character.isalnum() for character in text):
         raise SourceEmpty(f"There are no words in {name}.", name=name)
     return Document(name, media_type, text)
+
+
+def check_size(name: str, size: int, *, limits: Limits) -> None:
+    """Raise SourceTooLarge if a file of so many bytes is; whoever reads a file asks before."""
+    if size > limits.max_bytes:
+        message = f"{name} has {_megabytes(size)}; at most {_megabytes(limits.max_bytes)} can be read."
+        raise SourceTooLarge(message, name=name, size=size, limit=limits.max_bytes)
+
+
+def is_readable(name: str) -> bool:
+    """Does the name end as one of the types that can be read?"""
+    return PurePath(name).suffix.lower() in MEDIA_TYPES
 
 
 def clean_name(name: str) -> str:
@@ -78,9 +88,7 @@ def _media_type(name: str, data: bytes) -> str:
         return PDF
     found = MEDIA_TYPES.get(PurePath(name).suffix.lower())
     if found is None:
-        raise SourceTypeUnknown(
-            f"{name} is of a type that cannot be read. Readable are {ACCEPTED}.", name=name
-        )
+        raise SourceTypeUnknown(f"{name} is of a type that cannot be read. Readable are {ACCEPTED}.", name=name)
     return found
 
 

@@ -43,9 +43,7 @@ def read(name: str, data: bytes, *, limits: Limits) -> PdfText:
     refusal = answer.get("refused")
     if refusal in {"pages", "characters"}:
         limit = limits.max_pages if refusal == "pages" else limits.max_characters
-        raise SourceTooLong(
-            f"{name} has more than {limit:,} {refusal}.", name=name, limit=limit, unit=refusal
-        )
+        raise SourceTooLong(f"{name} has more than {limit:,} {refusal}.", name=name, limit=limit, unit=refusal)
     if refusal:
         raise _refused(_REFUSALS[refusal], name)
     text, page_starts = flow([plain.tidy(page) for page in answer["pages"]])

@@ -58,7 +58,9 @@ def _is_list(value: Any) -> bool:
 
 def _is_short(value: Sequence[Any]) -> bool:
     """A few short scalars read best in one line."""
-    return len(value) <= 4 and all(not isinstance(one, Mapping | list | tuple) for one in value) and len(str(value)) < 80
+    return (
+        len(value) <= 4 and all(not isinstance(one, Mapping | list | tuple) for one in value) and len(str(value)) < 80
+    )
 
 
 def _plain(value: Any) -> Any:

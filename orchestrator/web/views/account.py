@@ -55,9 +55,7 @@ def preferences(request: HttpRequest) -> HttpResponseRedirect:
 
 def _remember(response: HttpResponse, name: str, value: str) -> None:
     if value:
-        response.set_cookie(
-            name, value, max_age=YEAR, secure=environment().https, httponly=True, samesite="Lax"
-        )
+        response.set_cookie(name, value, max_age=YEAR, secure=environment().https, httponly=True, samesite="Lax")
     else:
         response.delete_cookie(name)
 
