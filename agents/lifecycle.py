@@ -71,9 +71,7 @@ class ApprovalStatus(StrEnum):
 
 
 APPROVAL_TRANSITIONS: Mapping[ApprovalStatus, frozenset[ApprovalStatus]] = {
-    ApprovalStatus.PENDING: frozenset(
-        {ApprovalStatus.APPROVED, ApprovalStatus.REJECTED, ApprovalStatus.WITHDRAWN}
-    ),
+    ApprovalStatus.PENDING: frozenset({ApprovalStatus.APPROVED, ApprovalStatus.REJECTED, ApprovalStatus.WITHDRAWN}),
     ApprovalStatus.APPROVED: frozenset(),
     ApprovalStatus.REJECTED: frozenset(),
     ApprovalStatus.WITHDRAWN: frozenset(),
@@ -93,9 +91,7 @@ class ExecutionStatus(StrEnum):
 EXECUTION_TRANSITIONS: Mapping[ExecutionStatus, frozenset[ExecutionStatus]] = {
     ExecutionStatus.PENDING: frozenset({ExecutionStatus.RUNNING, ExecutionStatus.REFUSED}),
     # running again: an idempotent tool, or a person's word, after the attempt that ran it died
-    ExecutionStatus.RUNNING: frozenset(
-        {ExecutionStatus.RUNNING, ExecutionStatus.COMPLETED, ExecutionStatus.FAILED}
-    ),
+    ExecutionStatus.RUNNING: frozenset({ExecutionStatus.RUNNING, ExecutionStatus.COMPLETED, ExecutionStatus.FAILED}),
     ExecutionStatus.FAILED: frozenset({ExecutionStatus.RUNNING}),
     ExecutionStatus.COMPLETED: frozenset(),
     ExecutionStatus.REFUSED: frozenset(),

@@ -1,5 +1,7 @@
 """The Django project as an app: commands, templates tags, tasks."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -9,5 +11,13 @@ class OrchestratorConfig(AppConfig):
     name = "orchestrator"
 
     def ready(self) -> None:
-        """Celery's application must exist in every process that rings a worker."""
-        from orchestrator import celery  # noqa: F401
+        """Each commit rings workers and tells pages. Celery's application must exist in every process that does."""
+        from agents.events import store
+        from orchestrator import celery, dispatch  # noqa: F401 - making the application is the point
+        from orchestrator.env import environment
+        from orchestrator.realtime import feed
+
+        store.on_recorded(dispatch.ring_for)
+        store.on_recorded(feed.announce)
+        for module in environment().agent_modules:
+            import_module(module)

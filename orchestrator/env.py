@@ -5,8 +5,19 @@ import os
 from functools import cache
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import parse_qs, quote, urlsplit
 
-from pydantic import AliasChoices, Field, PostgresDsn, RedisDsn, SecretStr, field_validator
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import (
+    AliasChoices,
+    AnyUrl,
+    Field,
+    PostgresDsn,
+    SecretStr,
+    UrlConstraints,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -30,7 +41,10 @@ class Environment(BaseSettings):
     """Every variable that Queenright reads, with its type, range and default."""
 
     model_config = SettingsConfigDict(
-        env_prefix="QUEENRIGHT_", frozen=True, extra="ignore", populate_by_name=True
+        env_prefix="QUEENRIGHT_",
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
     )
 
     port: int = Field(
@@ -41,7 +55,7 @@ class Environment(BaseSettings):
         validation_alias=AliasChoices("DATABASE_URL"),
         description="A PostgreSQL 16+ with pgvector. Unset: the embedded server.",
     )
-    redis_url: RedisDsn | None = Field(
+    redis_url: Annotated[AnyUrl, UrlConstraints(allowed_schemes=["redis", "rediss", "unix"])] | None = Field(
         None,
         validation_alias=AliasChoices("REDIS_URL"),
         description="A Redis 6.2+. Unset: the embedded server.",
@@ -52,9 +66,7 @@ class Environment(BaseSettings):
         pattern=r"^[a-z_][a-z0-9_]*$|^$",
         description="Role that the application takes after connecting; empty: the connecting one.",
     )
-    secret_key: SecretStr | None = Field(
-        None, description="Signs sessions. Unset: made once, kept in the data folder."
-    )
+    secret_key: SecretStr | None = Field(None, description="Signs sessions. Unset: made once, kept in the data folder.")
     debug: bool = Field(False, description="Django's debug pages. Never on a server.")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("127.0.0.1", "localhost", "[::1]"), description="Host names, comma separated."
@@ -64,56 +76,53 @@ class Environment(BaseSettings):
     source_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (BASE_DIR / "docs",), description="Folders that missions may read sources from, comma separated."
     )
-    outbox: Path | None = Field(
-        None, description="Folder that agents may publish into. Unset: outbox in the data."
-    )
+    outbox: Path | None = Field(None, description="Folder that agents may publish into. Unset: outbox in the data.")
     max_upload_mb: int = Field(20, ge=1, le=500, description="Largest source file, in megabytes.")
 
     model: str = Field("", description="Chat model as provider:name, such as openai:gpt-5-mini. Empty: none.")
     model_base_url: str = Field("", description="Address of a server that speaks the provider's protocol.")
     model_api_key: SecretStr | None = Field(None, description="Key for the model's provider.")
     model_timeout: float = Field(60, gt=0, le=600, description="Seconds one model call may take.")
-    model_retries: int = Field(
-        3, ge=0, le=10, description="Further tries of a model call after a passing fault."
-    )
+    model_retries: int = Field(3, ge=0, le=10, description="Further tries of a model call after a passing fault.")
     model_input_price: float = Field(0, ge=0, description="Price of a million input tokens, in dollars.")
     model_output_price: float = Field(0, ge=0, description="Price of a million output tokens, in dollars.")
 
+    agent_modules: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Python modules that register further agents and tools, comma separated."
+    )
     lease_seconds: float = Field(6, ge=0.5, le=600, description="How long a claim lasts without a heartbeat.")
     heartbeat_seconds: float = Field(2, ge=0.1, le=60, description="Time between heartbeats of a worker.")
     sweep_seconds: float = Field(1, ge=0.1, le=60, description="Time between the sweeper's rounds.")
     max_crashes: int = Field(5, ge=1, le=100, description="Deaths of a worker after which a run is given up.")
     max_running: int = Field(200, ge=1, description="Agents of one project that run at once.")
-    coordinator_threads: int = Field(
-        8, ge=1, le=256, description="Queens, architects and specialists at once."
-    )
+    coordinator_threads: int = Field(8, ge=1, le=256, description="Queens, architects and specialists at once.")
     worker_threads: int = Field(16, ge=1, le=256, description="Workers at once.")
 
-    pool_size: int = Field(
-        0, ge=0, le=500, description="Database connections of this process; 0: one per thread."
-    )
+    embedder_threads: int = Field(0, ge=0, le=256, description="Threads that embed one text; 0: one per core.")
+
+    pool_size: int = Field(0, ge=0, le=800, description="Database connections of this process; 0: one per thread.")
     idle_in_transaction_seconds: float = Field(
         0, ge=0, description="Ends a transaction that stands still. For workers only; 0: never."
     )
-    log_level: str = Field(
-        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged."
-    )
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged.")
 
-    @field_validator("allowed_hosts", "source_roots", mode="before")
+    @field_validator("data")
+    @classmethod
+    def absolute(cls, value: Path) -> Path:
+        """A relative folder is meant from where the command was given; child processes run elsewhere."""
+        return value.expanduser().absolute()
+
+    @field_validator("allowed_hosts", "source_roots", "agent_modules", mode="before")
     @classmethod
     def split(cls, value: object) -> object:
         """Comma separated text becomes a tuple."""
-        return (
-            tuple(part.strip() for part in value.split(",") if part.strip())
-            if isinstance(value, str)
-            else value
-        )
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @property
     def run_dir(self) -> Path:
         """Folder of the embedded servers' sockets; a socket's path has a limit of about 100 characters."""
         beside = self.data / "run"
-        if len(str(beside)) < 80:
+        if len(os.fsencode(beside)) < 80:
             return beside
         return Path("/tmp") / f"queenright-{hashlib.sha256(str(self.data).encode()).hexdigest()[:12]}"  # noqa: S108
 
@@ -125,15 +134,39 @@ class Environment(BaseSettings):
     @property
     def database_dsn(self) -> str:
         """Address of the database: the given one or the embedded server's socket."""
-        return str(self.database_url or f"postgresql://postgres@/queenright?host={self.run_dir}")
+        socket = quote(str(self.run_dir), safe="")
+        return str(self.database_url or f"postgresql://postgres@/queenright?host={socket}")
 
     @property
     def redis_address(self) -> str:
         """Address of Redis: the given one or the embedded server's socket."""
-        return str(self.redis_url or f"unix://{self.run_dir / 'redis.sock'}")
+        return str(self.redis_url or f"unix://{quote(str(self.run_dir / 'redis.sock'))}")
+
+    @property
+    def broker_url(self) -> str:
+        """The same Redis in Celery's words; those for a socket are others."""
+        address = urlsplit(self.redis_address)
+        if address.scheme != "unix":
+            return self.redis_address
+        database = parse_qs(address.query).get("db", ["0"])[0]
+        return f"redis+socket://{address.path}?virtual_host={database}"
 
 
 @cache
 def environment() -> Environment:
-    """The environment of this process. Raises ValidationError, which names every bad variable at once."""
-    return Environment()
+    """The environment of this process. Raises ImproperlyConfigured that names every bad variable at once."""
+    try:
+        return Environment()
+    except ValidationError as error:
+        faults = [f"{_variable(fault['loc'][0])}: {fault['msg']}" for fault in error.errors(include_input=False)]
+        raise ImproperlyConfigured("\n".join(["The environment has settings that do not fit.", *faults])) from None
+
+
+def _variable(field: int | str) -> str:
+    """Name of the variable of a field; pydantic names only those that are called otherwise."""
+    return f"QUEENRIGHT_{field.upper()}" if field in Environment.model_fields else str(field)
+
+
+def inherited(**changes: str) -> dict[str, str]:
+    """The variables of this process, with changes, for a child process."""
+    return {**os.environ, **changes}

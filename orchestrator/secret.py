@@ -2,6 +2,9 @@
 
 import os
 import secrets
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
 
 from orchestrator.env import Environment
 
@@ -11,6 +14,13 @@ def secret_key(env: Environment) -> str:
     if env.secret_key:
         return env.secret_key.get_secret_value()
     path = env.data / "secret_key"
+    try:
+        return _kept_key(path)
+    except OSError as error:
+        raise ImproperlyConfigured(f"The data folder cannot be used ({error}): see QUEENRIGHT_DATA.") from error
+
+
+def _kept_key(path: Path) -> str:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         made = path.with_name(f"secret_key.{os.getpid()}")

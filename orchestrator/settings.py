@@ -17,10 +17,10 @@ CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in env.allowed_hosts if env.h
 ROOT_URLCONF = "orchestrator.urls"
 ASGI_APPLICATION = "orchestrator.asgi.application"
 AUTH_USER_MODEL = "agents.User"
+EMBEDDER_THREADS = env.embedder_threads
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
-    "daphne",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -47,6 +47,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "orchestrator.web.errors.DomainErrors",
 ]
 TEMPLATES = [
     {
@@ -58,7 +59,9 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "orchestrator.web.chrome.surroundings",
             ],
+            "builtins": ["template_partials.templatetags.partials", "orchestrator.web.tags"],
         },
     }
 ]
@@ -66,12 +69,16 @@ TEMPLATES = [
 
 def _database() -> dict[str, Any]:
     given = conninfo_to_dict(env.database_dsn)
-    options: dict[str, Any] = {"prepare_threshold": 5}
-    if env.database_role:
-        options["assume_role"] = env.database_role
+    # Not Django's assume_role: composing its statement takes a connection, and a pool that is making its first
+    # one waits for itself for ever.
+    session = {"role": env.database_role} if env.database_role else {}
     if env.idle_in_transaction_seconds:
-        timeout = int(env.idle_in_transaction_seconds * 1000)
-        options["options"] = f"-c idle_in_transaction_session_timeout={timeout} -c lock_timeout={timeout}"
+        timeout = f"{int(env.idle_in_transaction_seconds * 1000)}"
+        session |= {"idle_in_transaction_session_timeout": timeout, "lock_timeout": timeout}
+    options: dict[str, Any] = {"prepare_threshold": 5}
+    set_at_start = [str(given.pop("options", "")), *(f"-c {name}={value}" for name, value in session.items())]
+    if any(set_at_start):
+        options["options"] = " ".join(set_at_start).strip()
     if env.pool_size:
         options["pool"] = {"min_size": 1, "max_size": env.pool_size, "timeout": 10}
     return {
@@ -87,6 +94,7 @@ def _database() -> dict[str, Any]:
 
 DATABASES = {"default": _database()}
 
+CSRF_FAILURE_VIEW = "orchestrator.web.errors.csrf"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "now"
 LOGOUT_REDIRECT_URL = "login"
@@ -122,20 +130,28 @@ USE_I18N = False
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static" / "built"
 STATICFILES_DIRS = [BASE_DIR / "static" / "queenright"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "orchestrator.web.packages.PackageFinder",
+]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FILES = 300  # in one form; a mission takes fewer, and says so
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
-CELERY_BROKER_URL = env.redis_address.replace("unix://", "redis+socket://")
+CELERY_BROKER_URL = env.broker_url
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_TASK_CREATE_MISSING_QUEUES = True
+CELERY_BEAT_SCHEDULE = {
+    "tidy": {"task": "queenright.tidy", "schedule": 3600, "options": {"queue": "worker", "expires": 3600}},
+}
 
 LOGGING = {
     "version": 1,
@@ -143,5 +159,10 @@ LOGGING = {
     "formatters": {"line": {"format": "{levelname:<7} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.log_level},
-    "loggers": {"daphne": {"level": "WARNING"}, "httpx": {"level": "WARNING"}, "pypdf": {"level": "ERROR"}},
+    "loggers": {
+        "daphne": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
+        "pypdf": {"level": "ERROR"},
+    },
 }

@@ -68,8 +68,7 @@ def _is_exact_json(value: object) -> bool:
         return type(value) is list and all(map(_is_exact_json, value))
     if isinstance(value, dict):
         return type(value) is dict and all(
-            isinstance(key, str) and _is_exact_json(key) and _is_exact_json(item)
-            for key, item in value.items()
+            isinstance(key, str) and _is_exact_json(key) and _is_exact_json(item) for key, item in value.items()
         )
     return value is None or type(value) in (bool, int)
 

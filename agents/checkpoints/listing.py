@@ -40,9 +40,7 @@ class Listing:
         listing = cls(("true",), {}, limit)
         if config is not None:
             names = config["configurable"]
-            listing = listing.also(
-                "state.session_id = %(session)s", session=session_of(names["thread_id"])[0]
-            )
+            listing = listing.also("state.session_id = %(session)s", session=session_of(names["thread_id"])[0])
             if names.get("checkpoint_ns") is not None:
                 listing = listing.also("state.checkpoint_ns = %(ns)s", ns=names["checkpoint_ns"])
             if exact := get_checkpoint_id(config):
@@ -58,9 +56,7 @@ class Listing:
 
     def also(self, condition: str, **parameters: object) -> Listing:
         """The same question with one more condition."""
-        return replace(
-            self, conditions=(*self.conditions, condition), parameters={**self.parameters, **parameters}
-        )
+        return replace(self, conditions=(*self.conditions, condition), parameters={**self.parameters, **parameters})
 
     @property
     def size(self) -> int:

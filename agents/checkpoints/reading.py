@@ -126,9 +126,7 @@ class StoredState:
         """LangGraph's tuple. Raises StateDamaged if the contents are not those that were stored."""
         row = self.row
         if state_hash(hashes(self.head)) != row.state_hash:
-            raise StateDamaged(
-                f"the state {row.checkpoint_id} is damaged", checkpoint_id=str(row.checkpoint_id)
-            )
+            raise StateDamaged(f"the state {row.checkpoint_id} is damaged", checkpoint_id=str(row.checkpoint_id))
         channel_values = dict(self.data["channel_values"])
         for channel, reference in self.channels.items():
             channel_values.setdefault(channel, reference.value(serde, values))

@@ -94,9 +94,7 @@ class StrictSerializer(JsonPlusSerializer):
         keys, values = self._tagged_all(obj), self._tagged_all(obj.values())
         if keys is None:
             return obj if values is None else dict(zip(obj, values, strict=True))
-        return self._call(
-            mapping_of, list(zip(keys, obj.values() if values is None else values, strict=True))
-        )
+        return self._call(mapping_of, list(zip(keys, obj.values() if values is None else values, strict=True)))
 
     def _tagged_sequence(self, obj: Collection[Any]) -> Any:
         items = self._tagged_all(obj)

@@ -54,9 +54,7 @@ class StateStore:
         with scoped() as connection, raw_cursor(connection) as cursor:
             return cursor.execute(statement, parameters, prepare=True, binary=True).fetchall()
 
-    def write(
-        self, config: RunnableConfig, statement: str, plan: Plan, remember: Callable[[int], None]
-    ) -> None:
+    def write(self, config: RunnableConfig, statement: str, plan: Plan, remember: Callable[[int], None]) -> None:
         """Run a statement planned under the space's epoch; plan it again if the epoch moved meanwhile.
 
         `plan` takes the epoch, and whether something may have been deleted that was stored before; `remember`

@@ -37,9 +37,7 @@ class Rows:
 
     def parameters(self) -> dict[str, str]:
         """As the statements take them. One order of values, so that two writers never lock each other out."""
-        stored = [
-            {"hash": hex_text(hash_), **columns(encoded)} for hash_, encoded in sorted(self.values.items())
-        ]
+        stored = [{"hash": hex_text(hash_), **columns(encoded)} for hash_, encoded in sorted(self.values.items())]
         return {"rows": orjson.dumps(self.rows).decode(), "values": orjson.dumps(stored).decode()}
 
 

@@ -1,4 +1,4 @@
-"""What agents hand each other: sources, domains, questions, findings, answers. Plain data that JSON can hold."""
+"""What agents hand each other: sources, domains, questions, findings, answers; plain data."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -55,9 +55,7 @@ class WorkItem(Piece):
     key: str
     title: str
     question: str
-    queries: tuple[str, ...] = Field(
-        (), description="What to search the sources for, in words of the question."
-    )
+    queries: tuple[str, ...] = Field((), description="What to search the sources for, in words of the question.")
     passage_ids: tuple[str, ...] = ()
 
 
@@ -66,9 +64,7 @@ class Finding(Piece):
 
     statement: str
     passage_id: str
-    quote: str = Field(
-        description="Words of the passage that carry the statement, exactly as they stand there."
-    )
+    quote: str = Field(description="Words of the passage that carry the statement, exactly as they stand there.")
     relevance: float = Field(ge=0, le=1)
 
 
@@ -87,9 +83,7 @@ class Answer(Piece):
     text: str
     citations: tuple[Citation, ...] = ()
     confidence: float = Field(ge=0, le=1)
-    missing: str = Field(
-        "", description="What the sources do not say, in words; empty when nothing is missing."
-    )
+    missing: str = Field("", description="What the sources do not say, in words; empty when nothing is missing.")
 
 
 class Judgement(Piece):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -44,7 +45,7 @@ class Brain(Protocol):
     def plan(
         self, objective: str, sources: Sequence[SourceOutline], passages: Sequence[PassageText], *, most: int
     ) -> Plan:
-        """The queen's: split `objective` into 1 to `most` domains. `passages` are a sample or all of the sources."""
+        """The queen's: split `objective` into 1 to `most` domains. `passages` are a sample of the sources."""
         ...
 
     def split(
@@ -53,19 +54,15 @@ class Brain(Protocol):
         """The architect's: 1 to `most` questions that cover `domain`; `passages` are the domain's own."""
         ...
 
-    def analyse(
-        self, question: Question, passages: Sequence[PassageText], *, most: int
-    ) -> Sequence[WorkItem]:
-        """The specialist's: 1 to `most` pieces of work; `passages` are what a search for the question found."""
+    def analyse(self, question: Question, passages: Sequence[PassageText], *, most: int) -> Sequence[WorkItem]:
+        """The specialist's: 1 to `most` pieces of work; `passages` are what a search found."""
         ...
 
     def extract(self, question: str, passages: Sequence[PassageText]) -> Sequence[Finding]:
         """The worker's: what `passages` say about `question`, best first; empty when they say nothing."""
         ...
 
-    def synthesise(
-        self, question: str, findings: Sequence[Finding], passages: Sequence[PassageText]
-    ) -> Answer:
+    def synthesise(self, question: str, findings: Sequence[Finding], passages: Sequence[PassageText]) -> Answer:
         """The specialist's: one cited answer from `findings`; `passages` are the ones they name."""
         ...
 
@@ -143,13 +140,14 @@ class ChildTask:
 
 @dataclass(frozen=True, slots=True)
 class ChildOutcome:
-    """How one child ended. `output` is what its graph returned, None unless it succeeded."""
+    """How one child ended, and when. `output` is what its graph returned, None unless it succeeded."""
 
     session_id: UUID
     name: str
     status: str
     output: dict[str, Any] | None
     error: str
+    ended_at: datetime | None
 
 
 class Team(Protocol):
@@ -166,8 +164,8 @@ class Team(Protocol):
     ) -> Sequence[ChildOutcome]:
         """Start one child a task and wait for all, `needed` or any of them; outcomes in the order of `tasks`.
 
-        Nothing is held while it waits: the graph stops here and is called again. `key` names the question in its
-        node, `reason` says in words what is waited for.
+        Nothing is held while it waits: the graph stops here and is called again. `key` names the question in
+        its node, `reason` says in words what is waited for.
         """
         ...
 
@@ -178,7 +176,7 @@ class Tools(Protocol):
     def call(self, tool: str, arguments: dict[str, Any], *, key: str, intent: str) -> dict[str, Any]:
         """Run `tool` once: policy, approval if asked, ledger, result. `key` names the call in its session.
 
-        A refusal comes back as {"refused": reason}. `intent` is a sentence of the agent's, shown to who decides.
+        A refusal comes back as {"refused": reason}. `intent` is the agent's own sentence for who decides.
         """
         ...
 
@@ -193,13 +191,18 @@ class Voice(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AgentContext:
-    """Everything that a node may reach."""
+    """Everything that a node may reach. `think` makes the brain when it is first needed: it may be large."""
 
     session_id: UUID
     mission_id: UUID
-    run_number: int
-    brain: Brain
+    run_started_at: datetime
+    think: Callable[[], Brain]
     sources: Sources
     team: Team
     tools: Tools
     voice: Voice
+
+    @property
+    def brain(self) -> Brain:
+        """How the agent thinks. Raises ModelUnavailable when the mission's model cannot be had."""
+        return self.think()

@@ -40,12 +40,8 @@ class AgentCoordination(models.Model):
 
     coordination_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
-    workflow = models.ForeignKey(
-        AgentWorkflow, on_delete=models.PROTECT, null=True, related_name="coordinations"
-    )
-    coordinator_session = models.OneToOneField(
-        AgentSession, on_delete=models.CASCADE, related_name="coordination"
-    )
+    workflow = models.ForeignKey(AgentWorkflow, on_delete=models.PROTECT, null=True, related_name="coordinations")
+    coordinator_session = models.OneToOneField(AgentSession, on_delete=models.CASCADE, related_name="coordination")
     status = models.TextField(choices=choices(CoordinationStatus), default=CoordinationStatus.ACTIVE)
     current_step = models.TextField(default="", db_default="")
     step_sequence = models.JSONField(default=list, db_default=[])
@@ -91,13 +87,9 @@ class AgentCommunication(models.Model):
 
     communication_id = models.UUIDField(primary_key=True, editable=False)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
-    coordination = models.ForeignKey(
-        AgentCoordination, on_delete=models.CASCADE, related_name="communications"
-    )
+    coordination = models.ForeignKey(AgentCoordination, on_delete=models.CASCADE, related_name="communications")
     sender_session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="sent")
-    receiver_session = models.ForeignKey(
-        AgentSession, on_delete=models.CASCADE, null=True, related_name="received"
-    )
+    receiver_session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, null=True, related_name="received")
     message_type = models.TextField(choices=choices(CommunicationType))
     message_content = models.JSONField(default=dict, db_default={})
     priority = models.SmallIntegerField(default=0, db_default=0)

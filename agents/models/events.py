@@ -71,9 +71,7 @@ class AgentEvent(models.Model):
             models.Index(fields=["correlation_id", "timestamp"], name="event_by_mission"),
         ]
         constraints = [
-            models.UniqueConstraint(
-                fields=["aggregate_type", "aggregate_id", "version"], name="event_version_once"
-            )
+            models.UniqueConstraint(fields=["aggregate_type", "aggregate_id", "version"], name="event_version_once")
         ]
 
     def __str__(self) -> str:
@@ -94,9 +92,7 @@ class EventSnapshot(models.Model):
     class Meta:
         db_table = "event_snapshots"
         constraints = [
-            models.UniqueConstraint(
-                fields=["aggregate_type", "aggregate_id", "version"], name="snapshot_once"
-            )
+            models.UniqueConstraint(fields=["aggregate_type", "aggregate_id", "version"], name="snapshot_once")
         ]
 
     def __str__(self) -> str:

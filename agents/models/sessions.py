@@ -65,9 +65,7 @@ class AgentSession(models.Model):
         output_field=models.SmallIntegerField(),
         db_persist=True,
     )
-    parent_wait = models.ForeignKey(
-        "SessionWait", on_delete=models.PROTECT, null=True, related_name="children"
-    )
+    parent_wait = models.ForeignKey("SessionWait", on_delete=models.PROTECT, null=True, related_name="children")
     position = models.IntegerField(default=0, db_default=0)
 
     attempt = models.IntegerField(default=0, db_default=0)
@@ -80,13 +78,12 @@ class AgentSession(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     moved_at = models.DateTimeField(db_default=Now())
-    rung_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
     metadata = models.JSONField(default=dict, db_default={})
 
-    objects: ClassVar[models.Manager[AgentSession]] = SessionQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[AgentSession]] = SessionQuerySet.as_manager()
 
     class Meta:
         db_table = "agent_sessions"
@@ -102,14 +99,10 @@ class AgentSession(models.Model):
                 name="session_claim",
                 condition=Q(status=SessionStatus.QUEUED),
             ),
-            models.Index(
-                fields=["project"], name="session_running", condition=Q(status=SessionStatus.RUNNING)
-            ),
+            models.Index(fields=["project"], name="session_running", condition=Q(status=SessionStatus.RUNNING)),
             models.Index(fields=["project", "status"], name="session_project_status"),
             models.Index(fields=["root", "depth", "position"], name="session_tree"),
-            models.Index(
-                fields=["project", "-created_at"], name="session_missions", condition=Q(parent__isnull=True)
-            ),
+            models.Index(fields=["project", "-created_at"], name="session_missions", condition=Q(parent__isnull=True)),
         ]
         constraints = [
             one_of("status", SessionStatus, "session_status"),
@@ -127,9 +120,7 @@ class AgentSession(models.Model):
                 name="session_finished",
             ),
             models.UniqueConstraint(fields=["parent_wait", "position"], name="session_child_once"),
-            models.UniqueConstraint(
-                fields=["thread_id"], name="session_thread", condition=Q(thread_id__isnull=False)
-            ),
+            models.UniqueConstraint(fields=["thread_id"], name="session_thread", condition=Q(thread_id__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -139,9 +130,7 @@ class AgentSession(models.Model):
 class SessionLease(models.Model):
     """Who works on a session until when. Narrow, so that a slow save never holds up a heartbeat."""
 
-    session = models.OneToOneField(
-        AgentSession, on_delete=models.CASCADE, primary_key=True, related_name="lease"
-    )
+    session = models.OneToOneField(AgentSession, on_delete=models.CASCADE, primary_key=True, related_name="lease")
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
     attempt = models.IntegerField()
     until = models.DateTimeField()
@@ -176,9 +165,7 @@ class AgentRun(models.Model):
         db_table = "agent_runs"
         constraints = [
             models.UniqueConstraint(fields=["session", "number"], name="run_number"),
-            models.UniqueConstraint(
-                fields=["session"], name="run_one_active", condition=Q(status=RunStatus.ACTIVE)
-            ),
+            models.UniqueConstraint(fields=["session"], name="run_one_active", condition=Q(status=RunStatus.ACTIVE)),
             one_of("status", RunStatus, "run_status"),
         ]
 

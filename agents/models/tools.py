@@ -63,9 +63,7 @@ class Approval(models.Model):
     session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="approvals")
     wait = models.ForeignKey(SessionWait, on_delete=models.CASCADE, related_name="approvals")
     position = models.IntegerField(default=0, db_default=0)
-    execution = models.ForeignKey(
-        ToolExecution, on_delete=models.PROTECT, null=True, related_name="approvals"
-    )
+    execution = models.ForeignKey(ToolExecution, on_delete=models.PROTECT, null=True, related_name="approvals")
     kind = models.TextField()
     title = models.TextField()
     tool_name = models.TextField()

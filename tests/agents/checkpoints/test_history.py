@@ -103,8 +103,7 @@ class Histories:
         nothing = Known(config_for(self.thread, step.ns), {}, {})
         config, values, versions = known[-1 - step.place % len(known)] if known else nothing
         fresh: ChannelVersions = {
-            channel: self.ours.get_next_version(str(versions.get(channel, "")), None)
-            for channel in step.edits
+            channel: self.ours.get_next_version(str(versions.get(channel, "")), None) for channel in step.edits
         }
         values, versions = {**values, **step.edits}, {**versions, **fresh}
         values = {channel: value for channel, value in values.items() if value is not EMPTIED}

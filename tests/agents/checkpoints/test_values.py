@@ -171,9 +171,7 @@ def test_every_value_comes_back_exactly_from_writes(saver: QueenrightSaver, read
     saver.put_writes(stored, [(f"c{n}", value) for n, value in enumerate(values)], "task")
     writes = read(reader, stored).pending_writes
     assert writes is not None
-    assert [
-        value for value, write in zip(values, writes, strict=True) if not identical(write[2], value)
-    ] == []
+    assert [value for value, write in zip(values, writes, strict=True) if not identical(write[2], value)] == []
 
 
 def test_a_top_level_bytearray_stays_one(saver: QueenrightSaver):
@@ -208,9 +206,7 @@ def test_readers_get_values_of_their_own(saver: QueenrightSaver):
     assert values_of(saver, stored)["c"]["items"] == ["x" * 200]
 
 
-def test_a_type_that_is_not_allowed_loads_as_plain_data(
-    ensure_thread: EnsureThread, caplog: pytest.LogCaptureFixture
-):
+def test_a_type_that_is_not_allowed_loads_as_plain_data(ensure_thread: EnsureThread, caplog: pytest.LogCaptureFixture):
     strict = QueenrightSaver(ensure_thread=ensure_thread)
     stored = put(strict, config_for(), {"c": Finding("a", 1), "d": Question(text="why")})
     with caplog.at_level(logging.CRITICAL):
@@ -230,9 +226,7 @@ def forge(kind: str, raw: bytes) -> None:
     """Put other bytes in the place of the one value that is stored, under hashes that fit."""
     encoded = Encoded(kind, raw)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE agent_values SET kind = %s, body = NULL, raw = %s, hash = %s", [kind, raw, encoded.hash]
-        )
+        cursor.execute("UPDATE agent_values SET kind = %s, body = NULL, raw = %s, hash = %s", [kind, raw, encoded.hash])
         cursor.execute("UPDATE agent_channel_versions SET items = %s", [encoded.hash])
         cursor.execute("UPDATE agent_states SET state_hash = %s", [state_hash({"c": encoded.hash})])
 
@@ -251,9 +245,7 @@ def call(argument: str) -> str:
         ("pickle", b"cos\nsystem\n(S'true'\ntR."),
         (
             "msgpack",
-            ormsgpack.packb(
-                ormsgpack.Ext(EXT_CONSTRUCTOR_SINGLE_ARG, ormsgpack.packb((__name__, "call", "argument")))
-            ),
+            ormsgpack.packb(ormsgpack.Ext(EXT_CONSTRUCTOR_SINGLE_ARG, ormsgpack.packb((__name__, "call", "argument")))),
         ),
     ],
 )

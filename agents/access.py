@@ -1,0 +1,63 @@
+"""Who may see and do what. What is not yours looks like what is not there."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from agents.errors import Forbidden, NotFound
+from agents.models import AgentSession, Approval, Membership, Project, User
+from agents.roles import Role, includes
+
+
+def projects_for(user: User) -> QuerySet[Project]:
+    """The projects that a person belongs to."""
+    return Project.objects.filter(memberships__user=user).order_by("created_at")
+
+
+def project_for(user: User, project_id: UUID, *, role: Role = Role.VIEWER) -> Project:
+    """The project, if the person has `role` in it. Raises NotFound to strangers, Forbidden to lesser roles."""
+    project = Project.objects.filter(pk=project_id).first()
+    if project is None:
+        raise NotFound
+    _check(user, project.pk, role)
+    return project
+
+
+def session_for(user: User, session_id: UUID, *, role: Role = Role.VIEWER) -> AgentSession:
+    """The session, if the person has `role` in its project. Raises NotFound or Forbidden."""
+    session = AgentSession.objects.select_related("project", "root", "current_run").filter(pk=session_id).first()
+    if session is None:
+        raise NotFound
+    _check(user, session.project_id, role)
+    return session
+
+
+def mission_for(user: User, mission_id: UUID, *, role: Role = Role.VIEWER) -> AgentSession:
+    """The mission's root session, likewise."""
+    session = session_for(user, mission_id, role=role)
+    if session.parent_id is not None:
+        raise NotFound
+    return session
+
+
+def approval_for(user: User, approval_id: UUID, *, role: Role = Role.VIEWER) -> Approval:
+    """The approval, likewise."""
+    approval = Approval.objects.select_related("session", "project", "wait").filter(pk=approval_id).first()
+    if approval is None:
+        raise NotFound
+    _check(user, approval.project_id, role)
+    return approval
+
+
+def role_in(user: User, project_id: UUID) -> Role | None:
+    """The person's role in a project; None for strangers."""
+    role = Membership.objects.filter(user=user, project_id=project_id).values_list("role", flat=True).first()
+    return Role(role) if role else None
+
+
+def _check(user: User, project_id: UUID, wanted: Role) -> None:
+    role = role_in(user, project_id)
+    if role is None:
+        raise NotFound
+    if not includes(role, wanted):
+        raise Forbidden(f"This needs the role {wanted}; yours is {role}.")

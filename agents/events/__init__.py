@@ -1,0 +1,1 @@
+"""What happened, as typed records in one chain per aggregate."""

@@ -1,0 +1,137 @@
+"""The kinds of events. They carry ids, statuses, names and digests; what anybody wrote stays in the rows."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all events: `event_type` names the kind, `aggregate_type` what it happened to."""
+
+    event_type: ClassVar[str]
+    aggregate_type: ClassVar[str] = "session"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionCreated(Event):
+    """An agent was started."""
+
+    event_type = "session.created"
+    status: str
+    level: str
+    agent_type: str
+    priority: int
+    parent_id: UUID | None
+    run_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionMoved(Event):
+    """An agent's status changed."""
+
+    event_type = "session.moved"
+    previous: str
+    status: str
+    level: str
+    attempt: int
+    run_id: UUID | None
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRunStarted(Event):
+    """A new turn of a session began."""
+
+    event_type = "session.run_started"
+    run_id: UUID
+    number: int
+    command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSaid(Event):
+    """An agent said something."""
+
+    event_type = "session.said"
+    message_id: UUID
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionControlled(Event):
+    """A person asked an agent to pause, go on or stop."""
+
+    event_type = "session.controlled"
+    control: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionCheckpointed(Event):
+    """A state of an agent was saved."""
+
+    event_type = "session.checkpointed"
+    checkpoint_id: UUID
+    step: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolMoved(Event):
+    """A tool call's status changed."""
+
+    event_type = "tool.moved"
+    execution_id: UUID
+    tool_name: str
+    status: str
+    attempt: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCalled(Event):
+    """A chat model was called."""
+
+    event_type = "model.called"
+    call_id: UUID
+    model: str
+    input_tokens: int
+    output_tokens: int
+    cost: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRequested(Event):
+    """An agent asked a person."""
+
+    event_type = "approval.requested"
+    aggregate_type = "approval"
+    session_id: UUID
+    tool_name: str
+    risk: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalDecided(Event):
+    """A person decided, or the request was withdrawn."""
+
+    event_type = "approval.decided"
+    aggregate_type = "approval"
+    session_id: UUID
+    status: str
+    verdict: str
+    edited: bool
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryChanged(Event):
+    """A memory was made, changed or forgotten."""
+
+    event_type = "memory.changed"
+    aggregate_type = "memory"
+    session_id: UUID | None
+    change: str
+    memory_type: str
+    digest: str

@@ -1,0 +1,92 @@
+"""The architect: splits a domain into questions, sends specialists out, draws their answers together."""
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+
+from agents.graphs import delegation
+from agents.graphs.findings import Answer, Domain, Question
+from agents.graphs.inputs import QuestionInput
+from agents.graphs.ports import AgentContext, ChildTask
+from agents.graphs.states import ArchitectState
+
+MOST_QUESTIONS = 4
+MOST_PASSAGES = 120
+
+Context = Runtime[AgentContext]
+
+
+def frame(state: ArchitectState, runtime: Context) -> ArchitectState:
+    """Find the questions that cover the domain."""
+    context = runtime.context
+    domain = Domain.model_validate(state["domain"])
+    context.voice.say(f"Framing questions about {domain.title}")
+    passages = context.sources.passages(domain.passage_ids[:MOST_PASSAGES])
+    questions = context.brain.split(state["objective"], domain, passages, most=MOST_QUESTIONS)
+    return {
+        "domain_context": {"area": domain.title, "active_projects": [question.text for question in questions]},
+        "design_evolution": {
+            "versions": [1],
+            "decision_rationale": [f"{len(questions)} questions from {len(passages)} passages"],
+            "impact": {"passages": len(passages), "questions": len(questions)},
+        },
+        "specialist_coordination": {"delegation": [question.model_dump(mode="json") for question in questions]},
+    }
+
+
+def delegate(state: ArchitectState, runtime: Context) -> ArchitectState:
+    """Send a specialist after each question that has no answer yet."""
+    context = runtime.context
+    known = state.get("outcomes", {})
+    asked = [Question.model_validate(piece) for piece in state["specialist_coordination"]["delegation"]]
+    questions: list[Question] = delegation.unanswered(asked, known)
+    context.voice.say(f"Asking {len(questions)} {'specialist' if len(questions) == 1 else 'specialists'}")
+    tasks = [
+        ChildTask(
+            agent_type="research.specialist",
+            name=question.text,
+            goal=question.text,
+            input=QuestionInput(objective=state["objective"], question=question),
+        )
+        for question in questions
+    ]
+    outcomes = delegation.ask(context, questions, tasks, known, reason="the domain needs an answer to every question")
+    return {
+        "outcomes": outcomes,
+        "specialist_coordination": {"active_specialists": [outcome["session_id"] for outcome in outcomes.values()]},
+    }
+
+
+def synthesise(state: ArchitectState, runtime: Context) -> ArchitectState:
+    """Draw the answers together and name what is missing."""
+    context = runtime.context
+    answers = [Answer.model_validate(result) for result in delegation.results(state["outcomes"])]
+    domain = Domain.model_validate(state["domain"])
+    context.voice.say(f"Drawing {len(answers)} answers together")
+    summary = context.brain.summarise(state["objective"], domain.title, answers)
+    cited = sum(1 for answer in answers if answer.citations)
+    context.voice.say(f"{cited} of {len(answers)} questions answered from the sources")
+    return {
+        "domain_context": {"active_projects": [], "collaboration_history": [f"{len(answers)} answers received"]},
+        "specialist_coordination": {"synthesis": summary},
+        "result": {
+            "domain": domain.title,
+            "summary": summary,
+            "answers": [answer.model_dump(mode="json") for answer in answers],
+            "missing": delegation.missing(state["outcomes"]),
+        },
+    }
+
+
+def build() -> StateGraph[ArchitectState, AgentContext, ArchitectState, ArchitectState]:
+    """The architect's graph."""
+    graph = StateGraph(ArchitectState, context_schema=AgentContext)
+    graph.add_node("frame", frame)
+    graph.add_node("delegate", delegate)
+    graph.add_node("review", delegation.review)
+    graph.add_node("synthesise", synthesise)
+    graph.add_edge(START, "frame")
+    graph.add_edge("frame", "delegate")
+    graph.add_edge("delegate", "review")
+    graph.add_conditional_edges("review", delegation.route("synthesise"), ["delegate", "synthesise"])
+    graph.add_edge("synthesise", END)
+    return graph

@@ -1,0 +1,1 @@
+"""How agents think: implementations of `ports.Brain`."""

@@ -1,0 +1,280 @@
+"""A brain that asks a chat model, any that LangChain speaks to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+from agents.errors import ModelUnavailable
+from agents.graphs.brains import chat_material as material
+from agents.graphs.brains import chat_prompts as prompts
+from agents.graphs.brains import chat_reading as reading
+from agents.graphs.brains import chat_replies as replies
+from agents.graphs.brains.chat_calls import ModelAddress, ModelCalls, Patience, Prices
+from agents.graphs.brains.chat_names import OPENAI, check_name, provider_and_model
+from agents.graphs.brains.chat_reading import TEXT_LENGTH, TITLE_LENGTH
+from agents.graphs.findings import (
+    Answer,
+    Domain,
+    Finding,
+    Judgement,
+    PassageText,
+    Plan,
+    Question,
+    SourceOutline,
+    WorkItem,
+)
+from agents.graphs.ports import Account
+
+__all__ = ["ChatBrain", "check_name", "connect"]
+
+MOST_QUERIES = 5
+MOST_FINDINGS = 12  # of one call
+MOST_REASONS = 10
+NOTHING_SAID = "The sources say nothing about this."
+NOTHING_ANSWERED = "No question was answered."
+KEY_OF_KEYLESS = "none"  # the client wants a key even where a local server does not
+
+
+class ChatBrain:
+    """Thinks with a chat model. What the model says is held to the form, to the limits and to the sources."""
+
+    def __init__(self, name: str, calls: ModelCalls) -> None:
+        """`name` is provider:model; `calls` asks that model."""
+        self.name = name
+        self._calls = calls
+
+    def plan(
+        self, objective: str, sources: Sequence[SourceOutline], passages: Sequence[PassageText], *, most: int
+    ) -> Plan:
+        """Split `objective` into 1 to `most` domains."""
+        shown = material.overview(passages)
+
+        def read(reply: replies.PlanShape) -> Plan:
+            drafts = reply.domains[:most]
+            domains = [
+                Domain(
+                    key=key,
+                    title=reading.line(draft.title, TITLE_LENGTH),
+                    focus=reading.line(draft.focus, TEXT_LENGTH),
+                    source_ids=_source_ids(draft.sources, sources),
+                    passage_ids=_scope(draft, sources, shown, passages),
+                )
+                for key, draft in zip(reading.keys(draft.title for draft in drafts), drafts, strict=True)
+            ]
+            return Plan(approach=reading.line(reply.approach, TEXT_LENGTH), domains=tuple(domains))
+
+        pieces = [*material.of_sources(sources), *material.of_passages(shown)]
+        messages = prompts.ask(prompts.PLAN.format(most=most), {"Objective": objective}, pieces)
+        return self._calls.ask("plan", messages, replies.PlanShape, read)
+
+    def split(
+        self, objective: str, domain: Domain, passages: Sequence[PassageText], *, most: int
+    ) -> Sequence[Question]:
+        """Ask 1 to `most` questions that cover `domain`."""
+        shown = material.overview(passages)
+
+        def read(reply: replies.SplitShape) -> Sequence[Question]:
+            drafts = reply.questions[:most]
+            return [
+                Question(
+                    key=key,
+                    text=reading.line(draft.text, TEXT_LENGTH),
+                    domain=domain.key,
+                    passage_ids=reading.ids(draft.passages, shown),
+                )
+                for key, draft in zip(reading.keys(draft.text for draft in drafts), drafts, strict=True)
+            ]
+
+        told = {"Objective": objective, "Domain": domain.title, "Focus": domain.focus}
+        messages = prompts.ask(prompts.SPLIT.format(most=most), told, material.of_passages(shown))
+        return self._calls.ask("split", messages, replies.SplitShape, read)
+
+    def analyse(self, question: Question, passages: Sequence[PassageText], *, most: int) -> Sequence[WorkItem]:
+        """Split the work on `question` into 1 to `most` pieces; one that names no passage gets all."""
+        shown = material.best(passages)
+        everything = tuple(passage.passage_id for passage in passages)
+
+        def read(reply: replies.AnalyseShape) -> Sequence[WorkItem]:
+            drafts = reply.items[:most]
+            return [
+                WorkItem(
+                    key=key,
+                    title=reading.line(draft.title, TITLE_LENGTH),
+                    question=reading.line(draft.question, TEXT_LENGTH),
+                    queries=_queries(draft.queries),
+                    passage_ids=reading.ids(draft.passages, shown) or everything,
+                )
+                for key, draft in zip(reading.keys(draft.title for draft in drafts), drafts, strict=True)
+            ]
+
+        messages = prompts.ask(
+            prompts.ANALYSE.format(most=most), {"Question": question.text}, material.of_passages(shown)
+        )
+        return self._calls.ask("analyse", messages, replies.AnalyseShape, read)
+
+    def extract(self, question: str, passages: Sequence[PassageText]) -> Sequence[Finding]:
+        """What `passages` say about `question`, best first.
+
+        The best passages are read first, the rest only if these say nothing. A finding whose quote does not
+        stand in its passage is left out.
+        """
+        for batch in material.batches(passages):
+            if findings := self._extract(question, batch):
+                return findings
+        return []
+
+    def _extract(self, question: str, shown: Sequence[PassageText]) -> Sequence[Finding]:
+        def read(reply: replies.ExtractShape) -> Sequence[Finding]:
+            findings = {
+                (finding.passage_id, finding.quote): finding
+                for draft in reversed(reply.findings[:MOST_FINDINGS])
+                if (finding := _finding(draft, shown))
+            }
+            return sorted(reversed(findings.values()), key=lambda finding: -finding.relevance)
+
+        task = prompts.EXTRACT.format(most=MOST_FINDINGS)
+        messages = prompts.ask(task, {"Question": question}, material.of_passages(shown))
+        return self._calls.ask("extract", messages, replies.ExtractShape, read)
+
+    def synthesise(self, question: str, findings: Sequence[Finding], passages: Sequence[PassageText]) -> Answer:
+        """One cited answer from `findings`. Without any the model is not asked: there is nothing to say."""
+        if not findings:
+            return Answer(question=question, text=NOTHING_SAID, confidence=0, missing=question)
+        shown = material.most_relevant(findings)
+
+        def read(reply: replies.SynthesiseShape) -> Answer:
+            text, citations = reading.cited(reply.text, shown)
+            if not text or not (citations or reply.missing):
+                raise ValueError(f"text: cite the findings by their numbers, from [1] to [{len(shown)}].")
+            return Answer(
+                question=question,
+                text=text,
+                citations=citations,
+                confidence=reply.confidence if citations else 0,
+                missing=reading.line(reply.missing, TEXT_LENGTH),
+            )
+
+        messages = prompts.ask(prompts.SYNTHESISE, {"Question": question}, material.of_findings(shown, passages))
+        return self._calls.ask("synthesise", messages, replies.SynthesiseShape, read)
+
+    def summarise(self, objective: str, title: str, answers: Sequence[Answer]) -> str:
+        """A few sentences over `answers`."""
+        if not answers:
+            return NOTHING_ANSWERED
+        told = {"Objective": objective, "Title": title}
+        messages = prompts.ask(prompts.SUMMARISE, told, material.of_answers(answers))
+        return self._calls.ask(
+            "summarise", messages, replies.SummariseShape, lambda reply: reading.without_marks(reply.summary)
+        )
+
+    def judge(self, objective: str, answers: Sequence[Answer]) -> Judgement:
+        """The model's judgement, except that an answer that neither cites nor admits a gap never passes."""
+        if not answers:
+            return Judgement(passed=False, score=0, reasons=(NOTHING_ANSWERED,))
+        uncited = [
+            f"No source is cited for: {answer.question}"
+            for answer in answers
+            if not (answer.citations or answer.missing)
+        ]
+
+        def read(reply: replies.JudgeShape) -> Judgement:
+            reasons = (reading.line(reason, TEXT_LENGTH) for reason in reply.reasons[:MOST_REASONS])
+            return Judgement(
+                passed=reply.passed and not uncited,
+                score=reply.score,
+                reasons=(*uncited, *filter(None, reasons)),
+            )
+
+        messages = prompts.ask(prompts.JUDGE, {"Objective": objective}, material.of_answers(answers))
+        return self._calls.ask("judge", messages, replies.JudgeShape, read)
+
+
+def connect(
+    *,
+    name: str,
+    base_url: str,
+    api_key: str,
+    timeout: float,
+    retries: int,
+    input_price: Decimal,
+    output_price: Decimal,
+    account: Account,
+    backoff: float = 0.5,
+) -> ChatBrain:
+    """The brain that thinks with the model `name`, a provider:model. No request is made yet.
+
+    `timeout` is seconds for one try and `retries` the further tries after a passing fault; prices are dollars
+    for a million tokens; `backoff` is seconds before the first further try. Raises ModelUnavailable where the
+    model cannot be spoken to at all.
+    """
+    from langchain.chat_models import init_chat_model
+
+    provider, model_name = provider_and_model(name)
+    options: dict[str, Any] = {"timeout": timeout, "max_retries": 0}
+    if base_url:
+        options["base_url"] = base_url
+    if api_key or (base_url and provider == OPENAI):
+        options["api_key"] = api_key or KEY_OF_KEYLESS
+    try:
+        address = ModelAddress(name, _place(base_url) or provider, api_key)
+        model = init_chat_model(model_name, model_provider=provider, **options)
+    except Exception as error:  # noqa: BLE001 - each provider's package raises errors of its own
+        what = str(error).strip().split("\n")[0]
+        if api_key:
+            what = what.replace(api_key, "…")
+        raise ModelUnavailable(f"The model {name} cannot be used: {what}") from None
+    calls = ModelCalls(
+        model,
+        address=address,
+        patience=Patience(timeout, retries, backoff),
+        prices=Prices(input_price, output_price),
+        account=account,
+    )
+    return ChatBrain(name, calls)
+
+
+def _place(base_url: str) -> str:
+    """`base_url` without the name and password that it may hold."""
+    parts = urlsplit(base_url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def _source_ids(numbers: Iterable[int], sources: Sequence[SourceOutline]) -> tuple[str, ...]:
+    known = (sources[number - 1].source_id for number in numbers if 1 <= number <= len(sources))
+    return tuple(dict.fromkeys(known))
+
+
+def _scope(
+    draft: replies.DomainShape,
+    sources: Sequence[SourceOutline],
+    shown: Sequence[PassageText],
+    passages: Sequence[PassageText],
+) -> tuple[str, ...]:
+    """A domain's passages: those that the model named, then the rest of its sources; else all."""
+    named = reading.ids(draft.passages, shown)
+    chosen = set(_source_ids(draft.sources, sources))
+    others = tuple(passage.passage_id for passage in passages if passage.source_id in chosen)
+    return tuple(dict.fromkeys(named + others)) or tuple(passage.passage_id for passage in passages)
+
+
+def _queries(drafts: Iterable[str]) -> tuple[str, ...]:
+    lines = (reading.line(query, TEXT_LENGTH) for query in drafts)
+    return tuple(dict.fromkeys(filter(None, lines)))[:MOST_QUERIES]
+
+
+def _finding(draft: replies.FindingShape, shown: Sequence[PassageText]) -> Finding | None:
+    if not 1 <= draft.passage <= len(shown):
+        return None
+    passage = shown[draft.passage - 1]
+    quote = reading.standing(draft.quote, draft.statement, passage.text)
+    if not quote:
+        return None
+    return Finding(
+        statement=reading.line(draft.statement, TEXT_LENGTH),
+        passage_id=passage.passage_id,
+        quote=quote,
+        relevance=draft.relevance,
+    )

@@ -1,0 +1,187 @@
+"""The queen: surveys the sources, splits the objective, sends architects out, judges, and has the report published."""
+
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+
+from agents.graphs import delegation
+from agents.graphs.findings import Answer, Domain, Plan, Report
+from agents.graphs.inputs import DomainInput, PublicationDraft, PublicationInput
+from agents.graphs.ports import AgentContext, ChildTask
+from agents.graphs.reports import file_name, markdown
+from agents.graphs.states import QueenState
+
+MOST_DOMAINS = 4
+SAMPLE = 400
+
+Context = Runtime[AgentContext]
+
+
+def survey(state: QueenState, runtime: Context) -> QueenState:
+    """Make the sources searchable."""
+    context = runtime.context
+    context.voice.say("Reading the sources")
+    context.sources.prepare(lambda done, total: context.voice.say(f"Reading the sources: {done} of {total} passages"))
+    outlines = context.sources.outlines()
+    words = sum(outline.words for outline in outlines)
+    return {
+        "strategic_context": {
+            "current_objectives": [state["objective"]],
+            "resource_allocation": {"sources": len(outlines), "words": words},
+            "decision_history": [f"Surveyed {len(outlines)} sources with {words} words"],
+        }
+    }
+
+
+def plan(state: QueenState, runtime: Context) -> QueenState:
+    """Split the objective into domains."""
+    context = runtime.context
+    context.voice.say("Splitting the objective into domains")
+    made = context.brain.plan(
+        state["objective"], context.sources.outlines(), context.sources.sample(SAMPLE), most=MOST_DOMAINS
+    )
+    context.voice.say(made.approach)
+    titles = ", ".join(domain.title for domain in made.domains)
+    return {
+        "plan": made.model_dump(mode="json"),
+        "strategic_context": {"decision_history": [f"{len(made.domains)} domains: {titles}"]},
+        "coordination": {"delegation_queue": [domain.model_dump(mode="json") for domain in made.domains]},
+    }
+
+
+def delegate(state: QueenState, runtime: Context) -> QueenState:
+    """Send an architect into each domain that has no result yet."""
+    context = runtime.context
+    known = state.get("outcomes", {})
+    domains: list[Domain] = delegation.unanswered(Plan.model_validate(state["plan"]).domains, known)
+    context.voice.say(f"Sending {len(domains)} {'architect' if len(domains) == 1 else 'architects'} out")
+    tasks = [
+        ChildTask(
+            agent_type="research.architect",
+            name=domain.title,
+            goal=domain.focus,
+            input=DomainInput(objective=state["objective"], domain=domain),
+        )
+        for domain in domains
+    ]
+    outcomes = delegation.ask(context, domains, tasks, known, reason="the report needs the answers of every domain")
+    return {
+        "outcomes": outcomes,
+        "coordination": {
+            "active_architects": [outcome["session_id"] for outcome in outcomes.values()],
+            "delegation_queue": [],
+        },
+    }
+
+
+def review(state: QueenState, runtime: Context) -> QueenState:
+    """The quality gate: is there enough to report?"""
+    context = runtime.context
+    outcomes = state["outcomes"]
+    if delegation.should_ask_again(context, outcomes):
+        return {}
+    delegation.require_some(outcomes)
+    answers = _answers(outcomes)
+    context.voice.say(f"Judging {len(answers)} answers")
+    judgement = context.brain.judge(state["objective"], answers)
+    return {
+        "coordination": {"validation_checkpoints": [judgement.model_dump(mode="json")]},
+        "performance": {"quality_scores": [judgement.score]},
+        "strategic_context": {
+            "decision_history": [
+                f"Quality gate {'passed' if judgement.passed else 'passed with reservations'}: {judgement.score:.2f}"
+            ]
+        },
+    }
+
+
+def compose(state: QueenState, runtime: Context) -> QueenState:
+    """Write the report."""
+    context = runtime.context
+    context.voice.say("Writing the report")
+    outcomes = state["outcomes"]
+    answers = _answers(outcomes)
+    reservations = state["coordination"]["validation_checkpoints"][-1]["reasons"]
+    missing = [*delegation.missing(outcomes), *_missing_below(outcomes), *reservations]
+    report = Report(
+        title=state["title"],
+        summary=context.brain.summarise(state["objective"], state["title"], answers),
+        answers=tuple(answers),
+        missing=tuple(dict.fromkeys(missing)),
+    )
+    return {"report": report.model_dump(mode="json")}
+
+
+def publish(state: QueenState, runtime: Context) -> QueenState:
+    """Have a worker publish the report."""
+    context = runtime.context
+    report = Report.model_validate(state["report"])
+    cited = [citation.passage_id for answer in report.answers for citation in answer.citations]
+    draft = PublicationDraft(
+        file_name=file_name(report.title, str(context.mission_id)),
+        title=report.title,
+        content=markdown(report, context.sources.passages(list(dict.fromkeys(cited)))),
+        summary=report.summary,
+    )
+    context.voice.say("Handing the report to a publisher")
+    (outcome,) = context.team.delegate(
+        [
+            ChildTask(
+                agent_type="research.publisher",
+                name="Publisher",
+                goal=f"Publish “{report.title}” into the outbox",
+                input=PublicationInput(report=draft),
+            )
+        ],
+        key="publication",
+        reason="the report is to be published",
+    )
+    return {"publication": outcome.output or {"published": False, "reason": outcome.error or outcome.status}}
+
+
+def conclude(state: QueenState, runtime: Context) -> QueenState:
+    """Say how it ended."""
+    publication = state["publication"]
+    answers = state["report"]["answers"]
+    if publication["published"]:
+        runtime.context.voice.say(f"Done: {len(answers)} answers, published as {publication['file_name']}")
+    else:
+        runtime.context.voice.say(f"Done: {len(answers)} answers, not published: {publication['reason']}")
+    answered = sum(1 for answer in answers if answer["citations"])
+    return {
+        "performance": {
+            "efficiency": round(answered / len(answers), 4) if answers else 0.0,
+            "resource_use": {"architects": len(state["outcomes"]), "answers": len(answers)},
+        },
+        "result": {"report": state["report"], "publication": publication},
+    }
+
+
+def _answers(outcomes: dict[str, dict[str, Any]]) -> list[Answer]:
+    return [Answer.model_validate(answer) for result in delegation.results(outcomes) for answer in result["answers"]]
+
+
+def _missing_below(outcomes: dict[str, dict[str, Any]]) -> list[str]:
+    return [sentence for result in delegation.results(outcomes) for sentence in result["missing"]]
+
+
+def build() -> StateGraph[QueenState, AgentContext, QueenState, QueenState]:
+    """The queen's graph."""
+    graph = StateGraph(QueenState, context_schema=AgentContext)
+    graph.add_node("survey", survey)
+    graph.add_node("plan", plan)
+    graph.add_node("delegate", delegate)
+    graph.add_node("review", review)
+    graph.add_node("compose", compose)
+    graph.add_node("publish", publish)
+    graph.add_node("conclude", conclude)
+    graph.add_edge(START, "survey")
+    graph.add_edge("survey", "plan")
+    graph.add_edge("plan", "delegate")
+    graph.add_edge("delegate", "review")
+    graph.add_conditional_edges("review", delegation.route("compose"), ["delegate", "compose"])
+    graph.add_edge("compose", "publish")
+    graph.add_edge("publish", "conclude")
+    graph.add_edge("conclude", END)
+    return graph

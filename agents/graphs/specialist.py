@@ -1,0 +1,112 @@
+"""The specialist: searches for a question, sends workers to read, writes one cited answer."""
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+
+from agents.graphs import delegation
+from agents.graphs.findings import Finding, Question, WorkItem
+from agents.graphs.inputs import ReadingInput
+from agents.graphs.ports import AgentContext, ChildTask
+from agents.graphs.states import SpecialistState
+
+MOST_ITEMS = 3
+MOST_PASSAGES = 24
+
+Context = Runtime[AgentContext]
+
+
+def analyse(state: SpecialistState, runtime: Context) -> SpecialistState:
+    """Search the sources and cut the reading into pieces of work."""
+    context = runtime.context
+    question = Question.model_validate(state["question"])
+    context.voice.say("Searching the sources")
+    found = context.tools.call(
+        "search_sources",
+        {"query": question.text, "limit": MOST_PASSAGES},
+        key="search",
+        intent="I want to see which passages bear on my question before I send workers to read.",
+    )
+    ids = [hit["passage_id"] for hit in found["hits"]]
+    passages = context.sources.passages(list(dict.fromkeys([*ids, *question.passage_ids]))[:MOST_PASSAGES])
+    items = context.brain.analyse(question, passages, most=MOST_ITEMS)
+    return {
+        "expertise_context": {
+            "capabilities": ["search", "reading", "synthesis"],
+            "active_analyses": [item.title for item in items],
+        },
+        "collaboration": {
+            "shared_resources": sorted({passage.source for passage in passages}),
+            "integration_points": [question.domain],
+        },
+        "worker_coordination": {
+            "distribution": [item.model_dump(mode="json") for item in items],
+            "progress": 0.0,
+        },
+    }
+
+
+def delegate(state: SpecialistState, runtime: Context) -> SpecialistState:
+    """Send a worker to each piece of work that is not done."""
+    context = runtime.context
+    known = state.get("outcomes", {})
+    planned = [WorkItem.model_validate(piece) for piece in state["worker_coordination"]["distribution"]]
+    items: list[WorkItem] = delegation.unanswered(planned, known)
+    context.voice.say(f"Sending {len(items)} {'worker' if len(items) == 1 else 'workers'} to read")
+    tasks = [
+        ChildTask(
+            agent_type="research.reader",
+            name=item.title,
+            goal=f"Read {item.title} for: {item.question}",
+            input=ReadingInput(question=item.question, item=item),
+        )
+        for item in items
+    ]
+    outcomes = delegation.ask(context, items, tasks, known, reason="the answer needs what they read")
+    return {
+        "outcomes": outcomes,
+        "collaboration": {"peers": [outcome["session_id"] for outcome in outcomes.values()]},
+        "worker_coordination": {"progress": round(len(delegation.results(outcomes)) / max(len(outcomes), 1), 4)},
+    }
+
+
+def answer(state: SpecialistState, runtime: Context) -> SpecialistState:
+    """Check that each quote stands in its passage, then write the answer."""
+    context = runtime.context
+    question = Question.model_validate(state["question"])
+    findings = [
+        Finding.model_validate(piece)
+        for result in delegation.results(state["outcomes"])
+        for piece in result["findings"]
+    ]
+    passages = context.sources.passages(list(dict.fromkeys(finding.passage_id for finding in findings)))
+    texts = {passage.passage_id: " ".join(passage.text.split()) for passage in passages}
+    sound = [finding for finding in findings if " ".join(finding.quote.split()) in texts.get(finding.passage_id, "")]
+    context.voice.say(f"Writing the answer from {len(sound)} findings")
+    written = context.brain.synthesise(question.text, sound, passages)
+    gaps = delegation.missing(state["outcomes"])
+    if gaps:
+        written = written.model_copy(update={"missing": " ".join([written.missing, *gaps]).strip()})
+    count = len(written.citations)
+    context.voice.say(f"Answered with {count} citations" if count else "The sources do not answer this")
+    return {
+        "expertise_context": {"active_analyses": [], "quality_metrics": {"confidence": written.confidence}},
+        "worker_coordination": {
+            "validation": {"findings": len(findings), "quotes_found": len(sound)},
+        },
+        "result": written.model_dump(mode="json"),
+    }
+
+
+def build() -> StateGraph[SpecialistState, AgentContext, SpecialistState, SpecialistState]:
+    """The specialist's graph."""
+    graph = StateGraph(SpecialistState, context_schema=AgentContext)
+    graph.add_node("analyse", analyse)
+    graph.add_node("delegate", delegate)
+    graph.add_node("review", delegation.review)
+    graph.add_node("answer", answer)
+    graph.add_edge(START, "analyse")
+    graph.add_edge("analyse", "delegate")
+    graph.add_edge("delegate", "review")
+    graph.add_conditional_edges("review", delegation.route("answer"), ["delegate", "answer"])
+    graph.add_edge("answer", END)
+    return graph

@@ -1,0 +1,1 @@
+"""Reads over several tables, one module a screen. Each answer takes a fixed number of queries."""

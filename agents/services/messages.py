@@ -1,0 +1,72 @@
+"""What agents say, and what their model calls took."""
+
+from decimal import Decimal
+from uuid import UUID
+
+from django.utils import timezone
+
+from agents.actor import agent
+from agents.events import store
+from agents.events.digests import text_digest
+from agents.events.types import ModelCalled, SessionSaid
+from agents.graphs.ports import Usage
+from agents.models import AgentMessage, AgentSession, ModelCall
+from agents.words import MessageType
+
+ROLES = {
+    MessageType.HUMAN: "user",
+    MessageType.AI: "assistant",
+    MessageType.TOOL: "tool",
+    MessageType.SYSTEM: "system",
+}
+
+
+def say(session: AgentSession, message_id: UUID, text: str, *, kind: MessageType = MessageType.AI) -> bool:
+    """Add a message of a locked session, once; what an agent itself says becomes what it does now.
+
+    `message_id` follows from the step that speaks. False if it was said before.
+    """
+    parent = session.messages.order_by("-created_at").values_list("pk", flat=True).first()
+    message = AgentMessage(
+        message_id=message_id,
+        project_id=session.project_id,
+        session=session,
+        message_type=kind,
+        role=ROLES[kind],
+        content=text.replace("\0", ""),
+        parent_message_id=parent,
+    )
+    if AgentMessage.objects.filter(pk=message_id).exists():
+        return False
+    AgentMessage.objects.bulk_create([message])
+    if kind is MessageType.AI:
+        AgentSession.objects.filter(pk=session.pk).update(activity=message.content, updated_at=timezone.now())
+    store.record(SessionSaid(message_id=message_id, digest=text_digest(text)), session, actor=agent(session.pk))
+    return True
+
+
+def charge(session: AgentSession, call_id: UUID, usage: Usage) -> None:
+    """Keep what a model call of a session took."""
+    ModelCall.objects.create(
+        call_id=call_id,
+        project_id=session.project_id,
+        session=session,
+        model=usage.model,
+        purpose=usage.purpose,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cost=Decimal(usage.cost),
+        tries=usage.tries,
+        duration_ms=usage.duration_ms,
+    )
+    store.record(
+        ModelCalled(
+            call_id=call_id,
+            model=usage.model,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cost=usage.cost,
+        ),
+        session,
+        actor=agent(session.pk),
+    )

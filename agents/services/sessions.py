@@ -1,0 +1,227 @@
+"""Sessions: started, moved from status to status, ended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from agents.actor import Actor
+from agents.errors import InvalidTransition, NotFound
+from agents.events import store
+from agents.events.types import SessionControlled, SessionCreated, SessionMoved, SessionRunStarted
+from agents.ids import derived_id, new_id
+from agents.lifecycle import (
+    FINAL,
+    RUN_TRANSITIONS,
+    SESSION_TRANSITIONS,
+    WAITING,
+    Control,
+    RunStatus,
+    SessionStatus,
+    check_move,
+)
+from agents.models import AgentRun, AgentSession, Project, SessionLease, SessionWait, User, ValueSpace
+from agents.roles import Level
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a new session needs: its type of agent, its name, its task in words, its graph's input."""
+
+    agent_type: str
+    level: Level
+    name: str
+    goal: str
+    input: dict[str, Any]
+
+
+def lock(session_id: UUID) -> AgentSession:
+    """The session's row, locked to the end of the transaction. Raises NotFound."""
+    session = AgentSession.objects.select_for_update(no_key=True).filter(pk=session_id).first()
+    if session is None:
+        raise NotFound
+    return session
+
+
+def lock_attempt(session_id: UUID, attempt: int) -> AgentSession | None:
+    """The session's row, locked, if this attempt still runs it; else None."""
+    return (
+        AgentSession.objects.select_for_update(no_key=True)
+        .filter(pk=session_id, attempt=attempt, status=SessionStatus.RUNNING)
+        .first()
+    )
+
+
+@transaction.atomic
+def start_mission(
+    project: Project,
+    start: Start,
+    *,
+    user: User,
+    actor: Actor,
+    priority: int = 0,
+    metadata: dict[str, Any] | None = None,
+    session_id: UUID | None = None,
+) -> AgentSession:
+    """A new root session, queued, with its first run. `metadata` goes to every agent of the mission."""
+    session_id = session_id or new_id()
+    session = AgentSession(
+        pk=session_id,
+        project=project,
+        user=user,
+        agent_type=start.agent_type,
+        level=start.level,
+        name=start.name,
+        goal=start.goal,
+        status=SessionStatus.QUEUED,
+        priority=priority,
+        root_id=session_id,
+        space=ValueSpace.objects.create(pk=session_id),
+        metadata=metadata or {},
+    )
+    AgentSession.objects.bulk_create([session])
+    _first_runs([session], [start])
+    store.record(_created(session), session, actor=actor)
+    return session
+
+
+def start_children(
+    parent: AgentSession, wait: SessionWait, starts: Sequence[Start], *, actor: Actor
+) -> list[AgentSession]:
+    """One queued session for each of `starts`, under `parent`, answering `wait`. The caller holds the parent.
+
+    Ids follow from the wait, so the same wait never starts them twice.
+    """
+    children = [
+        AgentSession(
+            pk=derived_id(parent.pk, wait.interrupt_id, position),
+            project_id=parent.project_id,
+            user_id=parent.user_id,
+            agent_type=start.agent_type,
+            level=start.level,
+            name=start.name,
+            goal=start.goal,
+            status=SessionStatus.QUEUED,
+            priority=parent.priority,
+            root_id=parent.root_id,
+            parent=parent,
+            path=[*parent.path, parent.pk],
+            parent_wait=wait,
+            position=position,
+            space_id=parent.space_id,
+            metadata=parent.metadata,
+        )
+        for position, start in enumerate(starts)
+    ]
+    AgentSession.objects.bulk_create(children)
+    _first_runs(children, starts)
+    store.record_all(
+        store.Entry(_created(child), child.pk, child.project_id, child.root_id, actor) for child in children
+    )
+    return children
+
+
+def _first_runs(sessions: Sequence[AgentSession], starts: Sequence[Start]) -> None:
+    runs = [
+        AgentRun(
+            pk=derived_id(session.pk, "run", 1),
+            project_id=session.project_id,
+            session=session,
+            number=1,
+            command="start",
+            input=start.input,
+        )
+        for session, start in zip(sessions, starts, strict=True)
+    ]
+    AgentRun.objects.bulk_create(runs)
+    for session, run in zip(sessions, runs, strict=True):
+        session.current_run = run
+    AgentSession.objects.bulk_update(sessions, ["current_run"])
+
+
+def _created(session: AgentSession) -> SessionCreated:
+    return SessionCreated(
+        status=session.status,
+        level=session.level,
+        agent_type=session.agent_type,
+        priority=session.priority,
+        parent_id=session.parent_id,
+        run_id=derived_id(session.pk, "run", 1),
+    )
+
+
+def move(session: AgentSession, target: SessionStatus, *, actor: Actor, cause: str = "") -> None:
+    """Give a locked session another status and record it. Raises InvalidTransition."""
+    previous = SessionStatus(session.status)
+    check_move(SESSION_TRANSITIONS, previous, target)
+    now = timezone.now()
+    session.status = target
+    session.moved_at = session.updated_at = now
+    session.finished_at = now if target in FINAL else None
+    fields = ["status", "moved_at", "updated_at", "finished_at"]
+    if target in FINAL:
+        session.control = Control.NONE
+        fields.append("control")
+    session.save(update_fields=fields)
+    if previous is SessionStatus.RUNNING:
+        SessionLease.objects.filter(pk=session.pk).delete()
+    store.record(
+        SessionMoved(
+            previous=previous,
+            status=target,
+            level=session.level,
+            attempt=session.attempt,
+            run_id=session.current_run_id,
+            cause=cause,
+        ),
+        session,
+        actor=actor,
+    )
+
+
+def end_run(
+    session: AgentSession, status: RunStatus, *, output: Any = None, error: str = "", code: str = ""
+) -> AgentRun:
+    """End the locked session's run. Raises InvalidTransition when it has ended already."""
+    run = session.current_run
+    if run is None:
+        raise InvalidTransition(f"{session.pk} has no run.")
+    check_move(RUN_TRANSITIONS, RunStatus(run.status), status)
+    run.status, run.output, run.error, run.error_code = status, output, error, code
+    run.finished_at = timezone.now()
+    run.save(update_fields=["status", "output", "error", "error_code", "finished_at"])
+    return run
+
+
+def start_run(session: AgentSession, command: str, *, actor: Actor) -> AgentRun:
+    """A further turn of a locked session that has ended: a new run, and the session is queued."""
+    check_move(SESSION_TRANSITIONS, SessionStatus(session.status), SessionStatus.QUEUED)
+    last = session.current_run
+    run = AgentRun.objects.create(
+        project_id=session.project_id,
+        session=session,
+        number=(last.number if last else 0) + 1,
+        command=command,
+        input=last.input if last else {},
+    )
+    session.current_run = run
+    session.control = Control.NONE
+    session.save(update_fields=["current_run", "control"])
+    store.record(SessionRunStarted(run_id=run.pk, number=run.number, command=command), session, actor=actor)
+    move(session, SessionStatus.QUEUED, actor=actor, cause=command)
+    return run
+
+
+def set_control(session: AgentSession, control: Control, *, actor: Actor, reason: str = "") -> None:
+    """Ask a locked, running session to pause or stop at its next checkpoint; NONE takes that back."""
+    session.control, session.control_reason = control, reason
+    session.save(update_fields=["control", "control_reason"])
+    store.record(SessionControlled(control=control), session, actor=actor)
+
+
+def is_waiting(session: AgentSession) -> bool:
+    """Does it wait for somebody else?"""
+    return SessionStatus(session.status) in WAITING

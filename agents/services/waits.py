@@ -1,0 +1,187 @@
+"""What sessions wait for: opened when a graph stops, answered once, counted down by children."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from agents.actor import SYSTEM, Actor
+from agents.errors import DelegationRefused, InvalidTransition
+from agents.ids import derived_id
+from agents.lifecycle import (
+    FINAL,
+    WAITING_STATUS,
+    ChildrenNeeded,
+    SessionStatus,
+    WaitKind,
+)
+from agents.models import AgentSession, SessionWait
+from agents.roles import MAX_FAN_OUT, MAY_START, Level
+from agents.services import coordination, sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a graph asked when it stopped. `key` names it, so that its answer reaches no other question."""
+
+    interrupt_id: str
+    kind: WaitKind
+    key: str
+    request: dict[str, Any]
+    subject: str
+    reason: str
+
+
+def open_wait(session: AgentSession, question: Question, **counts: Any) -> tuple[SessionWait, bool]:
+    """The wait of `question`, and whether it is new. The caller holds the session."""
+    return SessionWait.objects.get_or_create(
+        session=session,
+        interrupt_id=question.interrupt_id,
+        defaults={
+            "wait_id": derived_id(session.pk, "wait", question.interrupt_id),
+            "project_id": session.project_id,
+            "kind": question.kind,
+            "request": {"key": question.key, **question.request},
+            "subject": question.subject,
+            "reason": question.reason,
+            **counts,
+        },
+    )
+
+
+def delegate(
+    session: AgentSession,
+    question: Question,
+    starts: Sequence[sessions.Start],
+    *,
+    needs: ChildrenNeeded,
+    needed: int,
+) -> None:
+    """Open a wait for children and start them, once. The caller holds the session. Raises DelegationRefused."""
+    _check_delegation(session, starts)
+    total = len(starts)
+    least = {ChildrenNeeded.ALL: total, ChildrenNeeded.ANY: 1, ChildrenNeeded.SOME: needed}[needs]
+    wait, is_new = open_wait(session, question, needs=needs, needed=min(max(least, 0), total), remaining=total)
+    if not is_new:
+        return
+    if not starts:
+        answer(session, wait, [])
+        return
+    children = sessions.start_children(session, wait, starts, actor=_actor(session))
+    coordination.assign(session, children)
+
+
+def _check_delegation(session: AgentSession, starts: Sequence[sessions.Start]) -> None:
+    level = Level(session.level)
+    foreign = sorted({start.level for start in starts} - MAY_START[level])
+    if foreign:
+        raise DelegationRefused(f"A {level} may not start a {foreign[0]}.")
+    if len(starts) > MAX_FAN_OUT[level]:
+        raise DelegationRefused(f"A {level} may start {MAX_FAN_OUT[level]} agents at once, not {len(starts)}.")
+
+
+def _actor(session: AgentSession) -> Actor:
+    return Actor("agent", session.pk)
+
+
+def count_down(child: AgentSession) -> None:
+    """Tell the parent that `child`, locked by the caller, has ended; answer its wait when that was enough."""
+    if child.parent_wait_id is None or child.parent_id is None:
+        return
+    parent = sessions.lock(child.parent_id)
+    SessionWait.objects.filter(pk=child.parent_wait_id, remaining__gt=0).update(
+        remaining=F("remaining") - 1,
+        succeeded=F("succeeded") + (1 if child.status == SessionStatus.SUCCEEDED else 0),
+    )
+    wait = SessionWait.objects.get(pk=child.parent_wait_id)
+    enough = wait.needs != ChildrenNeeded.ALL and wait.succeeded >= wait.needed
+    if wait.answered_at is None and (wait.remaining == 0 or enough):
+        answer(parent, wait, outcomes(wait))
+
+
+def outcomes(wait: SessionWait) -> list[dict[str, Any]]:
+    """How the children of a wait ended, in order of their tasks; one that still runs has its status and no output."""
+    return [
+        {
+            "session_id": str(child.pk),
+            "name": child.name,
+            "status": child.status,
+            "output": child.current_run.output if child.current_run else None,
+            "error": child.current_run.error if child.current_run else "",
+            "ended_at": child.finished_at.isoformat() if child.finished_at else None,
+        }
+        for child in wait.children.select_related("current_run").order_by("position")
+    ]
+
+
+def answer(session: AgentSession, wait: SessionWait, value: Any) -> bool:
+    """Answer a wait of a locked session, once; a waiting session is queued. False if it was answered before.
+
+    The session must be locked whatever its status is: a running one that is about to park reads its waits after
+    its own lock, and would miss an answer that did not take it.
+    """
+    named = {"key": wait.request["key"], "value": value}
+    answered = SessionWait.objects.filter(pk=wait.pk, answered_at__isnull=True).update(
+        answer=named, answered_at=timezone.now()
+    )
+    if answered and sessions.is_waiting(session):
+        sessions.move(session, SessionStatus.QUEUED, actor=SYSTEM, cause=f"answered:{wait.kind}")
+    return bool(answered)
+
+
+def waiting_status(session: AgentSession) -> SessionStatus | None:
+    """The status that a locked session's open waits ask for; None when it has none."""
+    waits = list(session.waits.filter(answered_at__isnull=True).order_by("created_at"))
+    return WAITING_STATUS[WaitKind(waits[0].kind)] if waits else None
+
+
+def answers(session_id: UUID, interrupt_ids: Sequence[str]) -> dict[str, Any]:
+    """The answers that these interrupts have, by interrupt."""
+    return dict(
+        SessionWait.objects.filter(
+            session_id=session_id, interrupt_id__in=interrupt_ids, answered_at__isnull=False
+        ).values_list("interrupt_id", "answer")
+    )
+
+
+def resting_status(session: AgentSession) -> SessionStatus:
+    """Where a locked session belongs that nobody runs or holds: waiting if it has open waits, else queued."""
+    return waiting_status(session) or SessionStatus.QUEUED
+
+
+def reopen(child: AgentSession) -> None:
+    """Let the parent wait for a child that ended and is to run again. The caller holds the child.
+
+    Raises InvalidTransition when the parent has gone on without it.
+    """
+    if child.parent_wait_id is None or child.parent_id is None:
+        return
+    sessions.lock(child.parent_id)
+    reopened = SessionWait.objects.filter(pk=child.parent_wait_id, answered_at__isnull=True).update(
+        remaining=F("remaining") + 1
+    )
+    if not reopened:
+        raise InvalidTransition("The agent above has gone on without this one: retry that one instead.")
+
+
+def are_open(session: AgentSession, interrupt_ids: Sequence[str]) -> bool:
+    """Does a locked session still wait for all of these? Read after the lock, so no answer is missed."""
+    return session.waits.filter(interrupt_id__in=interrupt_ids, answered_at__isnull=True).count() == len(interrupt_ids)
+
+
+@transaction.atomic
+def abandoned(limit: int = 200) -> list[UUID]:
+    """Sessions that still work for a parent that has ended or gone on without them."""
+    return list(
+        AgentSession.objects.active()
+        .filter(parent__isnull=False)
+        .exclude(
+            parent__status__in=[s for s in SessionStatus if s not in FINAL],
+            parent_wait__answered_at__isnull=True,
+        )
+        .values_list("pk", flat=True)[:limit]
+    )

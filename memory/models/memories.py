@@ -1,0 +1,79 @@
+"""What agents remember."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from pgvector.django import VectorField
+
+from agents.ids import new_id
+from agents.models import AgentSession, Project, User
+from agents.models.fields import choices, one_of
+from memory.embedders import DIMENSION
+from memory.models.sources import MissionPassage
+from memory.words import MemoryType
+
+
+class AgentMemory(models.Model):
+    """One memory, with where it came from. The same content stands once in a namespace."""
+
+    memory_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    session = models.ForeignKey(AgentSession, on_delete=models.SET_NULL, null=True, related_name="memories")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    namespace = ArrayField(models.TextField(), default=list, db_default=[])
+    memory_type = models.TextField(choices=choices(MemoryType))
+    content_text = models.TextField()
+    content_hash = models.TextField()
+    content_vector = VectorField(dimensions=DIMENSION, null=True)
+    embedder = models.TextField(default="", db_default="")
+    importance_score = models.FloatField(default=0.5, db_default=0.5)
+    access_count = models.IntegerField(default=0, db_default=0)
+    passage = models.ForeignKey(MissionPassage, on_delete=models.SET_NULL, null=True, related_name="memories")
+    execution_id = models.UUIDField(null=True)
+    approval_id = models.UUIDField(null=True)
+    metadata = models.JSONField(default=dict, db_default={})
+    search = models.GeneratedField(
+        expression=SearchVector(F("content_text"), config="english"),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
+    created_at = models.DateTimeField(db_default=Now())
+    last_accessed_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "agent_memory"
+        indexes = [
+            models.Index(fields=["project", "memory_type", "-created_at"], name="memory_by_type"),
+            models.Index(fields=["session"], name="memory_session"),
+            models.Index(fields=["expires_at"], name="memory_expiry", condition=Q(expires_at__isnull=False)),
+            GinIndex(fields=["search"], name="memory_words"),
+        ]
+        constraints = [
+            one_of("memory_type", MemoryType, "memory_type"),
+            models.CheckConstraint(
+                condition=Q(importance_score__gte=0, importance_score__lte=1), name="memory_importance"
+            ),
+            models.UniqueConstraint(fields=["project", "namespace", "content_hash"], name="memory_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.content_text[:60]
+
+
+class MemoryAccess(models.Model):
+    """How often a memory was found. Beside the memory, because writing its row would rewrite its vector's index."""
+
+    memory = models.OneToOneField(AgentMemory, on_delete=models.CASCADE, primary_key=True, related_name="access")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    count = models.IntegerField(default=0, db_default=0)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "agent_memory_access"
+
+    def __str__(self) -> str:
+        return f"{self.count} times"

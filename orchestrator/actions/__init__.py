@@ -1,0 +1,1 @@
+"""The one door of every button: page, endpoint and command all come here."""

@@ -1,0 +1,88 @@
+"""Starting missions."""
+
+from uuid import UUID
+
+from django.db import transaction
+
+from agents import access
+from agents.actor import person
+from agents.errors import InvalidInput
+from agents.graphs.inputs import MissionInput
+from agents.ids import derived_id
+from agents.models import AgentSession, User
+from agents.roles import Level, Role
+from agents.services import audit, sessions
+from agents.services.sessions import Start
+from memory.services import sources
+from orchestrator.runtime.brains import EXTRACTIVE, settings_for
+
+MOST_CHARACTERS = 4000
+TITLE_WORDS = 9
+
+
+def start(user: User, project_id: UUID, *, draft_id: UUID, objective: str, model: str = EXTRACTIVE) -> AgentSession:
+    """Start a research mission on the sources that were staged under `draft_id`.
+
+    A draft becomes one mission: starting it twice gives the same one. `model` is provider:name, empty for none.
+    Raises NotFound or Forbidden, InvalidInput with a message for each bad field; what was staged is kept.
+    """
+    project = access.project_for(user, project_id, role=Role.OPERATOR)
+    mission_id = derived_id(draft_id, "mission")
+    started = AgentSession.objects.filter(pk=mission_id, project=project, user=user).first()
+    if started is not None:
+        return started
+    told = objective.strip()
+    _check(user, draft_id, told, model)
+    title = title_of(told)
+    with transaction.atomic():
+        mission = sessions.start_mission(
+            project,
+            Start(
+                agent_type="research.queen",
+                level=Level.QUEEN,
+                name=title,
+                goal=told,
+                input=MissionInput(objective=told, title=title).model_dump(mode="json"),
+            ),
+            user=user,
+            actor=person(user.pk),
+            metadata={"model": model},
+            session_id=mission_id,
+        )
+        sources.adopt(draft_id, mission, user=user)
+        audit.record(user.pk, "mission.start", project_id=project.pk, target=("session", mission.pk))
+    return mission
+
+
+def _check(user: User, draft_id: UUID, objective: str, model: str) -> None:
+    faults = {}
+    if not objective:
+        faults["objective"] = "Say what you want to find out: a sentence or two."
+    elif len(objective) > MOST_CHARACTERS:
+        faults["objective"] = f"That is {len(objective):,} characters; {MOST_CHARACTERS:,} are the most."
+    elif "\0" in objective:
+        faults["objective"] = "There is a character in it that cannot be stored."
+    if not sources.staged(draft_id, user=user).exists():
+        faults["sources"] = "Add at least one source: the agents read nothing else."
+    told = check_model(model)
+    if told:
+        faults["model"] = told
+    if faults:
+        raise InvalidInput("The mission cannot start like this.", fields=faults)
+
+
+def check_model(model: str) -> str | None:
+    """What is wrong with a model's name, in words; None when nothing is, or its server cannot be asked."""
+    if model == EXTRACTIVE:
+        return None
+    from agents.graphs.brains import chat
+
+    known = settings_for(model)
+    return chat.check_name(model, base_url=known.base_url, api_key=known.api_key)
+
+
+def title_of(objective: str) -> str:
+    """A mission's title: the first words of its objective."""
+    words = objective.split("\n")[0].split()
+    title = " ".join(words[:TITLE_WORDS]).rstrip(" .,;:")
+    return f"{title}…" if len(words) > TITLE_WORDS else title

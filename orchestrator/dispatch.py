@@ -1,0 +1,37 @@
+"""Rings workers after commit. The database is the truth, a message only says: look at this level."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+
+from celery import current_app
+from kombu.exceptions import OperationalError
+
+from agents.events.store import Recorded
+from agents.events.types import SessionCreated, SessionMoved
+from agents.lifecycle import SessionStatus
+from agents.roles import Level
+
+log = logging.getLogger(__name__)
+RUN_NEXT = "queenright.run_next"
+TIDY = "queenright.tidy"
+
+
+def ring(level: Level, times: int = 1) -> None:
+    """Tell the workers of `level` that sessions are queued. A lost message is rung again by the sweeper."""
+    try:
+        for _ in range(times):
+            current_app.send_task(RUN_NEXT, args=[level], queue=level, retry=False)
+    except (OperationalError, OSError):
+        log.warning("The broker does not answer; the sweeper rings %s later.", level, exc_info=True)
+
+
+def ring_for(recorded: Sequence[Recorded]) -> None:
+    """Ring once for each session that has just been queued."""
+    levels = Counter(
+        Level(item.event.level)
+        for item in recorded
+        if isinstance(item.event, SessionCreated | SessionMoved) and item.event.status == SessionStatus.QUEUED
+    )
+    for level, times in levels.items():
+        ring(level, times)

@@ -1,0 +1,36 @@
+"""manage.py sweep: rounds of the sweeper until it is told to end."""
+
+import logging
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from orchestrator.conf import runner_limits
+from orchestrator.realtime.relay import Relay
+from orchestrator.sweeper import sweep
+
+log = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    """Sweeps every second. Run one or more, in processes of their own: it must outlive the agents' workers."""
+
+    help = "Finds lost workers and lost messages, for ever."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Sweep until SIGTERM or SIGINT."""
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        relay = Relay()
+        while not stop.wait(runner_limits().sweep.total_seconds()):
+            try:
+                sweep()
+                relay.run()
+            except DatabaseError:
+                log.warning("The database does not answer; trying again.", exc_info=True)
+                connection.close()

@@ -1,0 +1,1 @@
+"""The live feed: small facts after each commit, one WebSocket a page."""

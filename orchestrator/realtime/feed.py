@@ -1,0 +1,126 @@
+"""The publishing side: after a commit, facts go to one trimmed Redis stream per project.
+
+A fact carries ids and statuses only. Redis is never in the way of a commit: whatever it does, publishing returns,
+and the relay sends later what was not sent.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from uuid import UUID
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from agents.events.store import Recorded
+from orchestrator.env import environment
+
+logger = logging.getLogger(__name__)
+
+KEPT = 10_000  # facts a stream keeps, about: minutes of a busy project
+START = "0-0"  # the cursor before any fact
+PATIENCE = 0.5  # seconds that Redis may take to answer before a commit goes on without it
+PAUSE = 2.0  # seconds without a further try after Redis failed
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something happened: an event's type and id, what it happened to as type:id, and the mission it is part of."""
+
+    type: str
+    key: str
+    mission: str
+    event: str
+
+    def fields(self) -> dict[str, str]:
+        """As an entry of a stream."""
+        return {"t": self.type, "k": self.key, "m": self.mission, "e": self.event}
+
+
+def from_fields(fields: Mapping[str, str]) -> Fact:
+    """The fact in an entry of a stream."""
+    return Fact(fields["t"], fields["k"], fields["m"], fields["e"])
+
+
+def stream(project_id: UUID) -> str:
+    """Name of a project's stream."""
+    return f"queenright:live:{project_id}"
+
+
+@cache
+def connection() -> Redis:
+    """The publisher's connections. One try, short time-outs: a commit waits for them."""
+    return Redis.from_url(
+        environment().redis_address,
+        decode_responses=True,
+        socket_timeout=PATIENCE,
+        socket_connect_timeout=PATIENCE,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+class _Pause:
+    """Keeps a process from waiting for a dead Redis again and again."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+        self._lock = threading.Lock()
+
+    def is_on(self) -> bool:
+        return time.monotonic() < self._until
+
+    def begin(self) -> None:
+        with self._lock:
+            self._until = time.monotonic() + PAUSE
+
+
+_pause = _Pause()
+
+
+def publish(facts: Iterable[tuple[UUID, Fact]]) -> bool:
+    """Add facts, each with its project, to the streams. False when Redis did not take them; never raises for it."""
+    if _pause.is_on():
+        return False
+    try:
+        pipeline = connection().pipeline(transaction=False)
+        for project_id, fact in facts:
+            pipeline.xadd(stream(project_id), fact.fields(), maxlen=KEPT, approximate=True)  # type: ignore[arg-type]
+        pipeline.execute()
+    except (RedisError, OSError) as error:
+        _pause.begin()
+        logger.warning("live feed: not sent, the relay will: %s", error)
+        return False
+    return True
+
+
+def announce(recorded: Sequence[Recorded]) -> None:
+    """Tell the pages of a commit's events. Called by the event store after the commit."""
+    publish(
+        (
+            one.project_id,
+            Fact(
+                one.event.event_type,
+                f"{one.event.aggregate_type}:{one.aggregate_id}",
+                str(one.mission_id),
+                str(one.event_id),
+            ),
+        )
+        for one in recorded
+    )
+
+
+def cursor(project_id: UUID) -> str:
+    """Id of the project's latest fact: what a page that is rendered now already shows."""
+    if _pause.is_on():
+        return START
+    try:
+        latest = connection().xrevrange(stream(project_id), count=1)
+    except (RedisError, OSError):
+        _pause.begin()
+        return START
+    return str(latest[0][0]) if latest else START  # type: ignore[index]  # sync client, typed for both

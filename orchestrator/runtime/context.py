@@ -1,0 +1,27 @@
+"""What a graph is given: the ports of `agents.graphs.ports`, each for one attempt of one session."""
+
+from functools import cache, partial
+
+from agents.graphs.ports import AgentContext
+from agents.models import AgentRun, AgentSession
+from orchestrator.runtime.brains import EXTRACTIVE, brain_for
+from orchestrator.runtime.guard import Guard
+from orchestrator.runtime.leases import Lease
+from orchestrator.runtime.team import Delegation
+from orchestrator.runtime.voice import SessionVoice
+from orchestrator.sources import MissionSources
+
+
+def context_for(session: AgentSession, run: AgentRun, lease: Lease) -> AgentContext:
+    """The context of an attempt."""
+    voice = SessionVoice(lease)
+    return AgentContext(
+        session_id=session.pk,
+        mission_id=session.root_id,
+        run_started_at=run.created_at,
+        think=cache(partial(brain_for, session.metadata.get("model", EXTRACTIVE), account=voice)),
+        sources=MissionSources(session.root_id),
+        team=Delegation(),
+        tools=Guard(lease),
+        voice=voice,
+    )

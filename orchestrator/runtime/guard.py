@@ -1,0 +1,174 @@
+"""The one way to a tool: policy, approval if asked, ledger row, run, result on the row.
+
+A replay asks the same questions in the same order, answered at once, and only then looks at the row: a row that
+answered first would hand its question's answer to the next one.
+"""
+
+import time
+from typing import Any
+
+from agents.checkpoints.connections import scoped
+from agents.errors import LedgerConflict, Stopped
+from agents.events.digests import digest
+from agents.lifecycle import ExecutionStatus, Policy, Risk, WaitKind
+from agents.models import AgentSession, ToolExecution
+from agents.services import approvals, ledger
+from orchestrator.runtime.asking import ask
+from orchestrator.runtime.leases import Lease
+from orchestrator.tools.registry import tool_named
+from orchestrator.tools.tool import Caller, Tool
+
+
+class Guard:
+    """Runs the tools of one attempt."""
+
+    def __init__(self, lease: Lease) -> None:
+        """Guards the session of `lease`."""
+        self._lease = lease
+
+    def call(self, tool: str, arguments: dict[str, Any], *, key: str, intent: str) -> dict[str, Any]:
+        """Run `tool` once for `key`; its output, or {"refused": reason}.
+
+        Raises InvalidInput for bad arguments, LedgerConflict when `key` stands for another call, Stopped when a
+        person stopped the agent, and whatever the tool raises.
+        """
+        known = tool_named(tool)
+        proposed = known.parse(arguments).model_dump(mode="json")
+        row, caller = self._open(
+            known, ledger.Call(key, tool, known.version, known.risk, known.policy, proposed, intent)
+        )
+        if row.policy == Policy.REFUSE:
+            return self._refuse(row, "A policy refuses this tool.")
+        effective = proposed
+        if row.policy == Policy.ASK:
+            decision = self._ask(known, row, caller)
+            if decision["type"] != "approve":
+                return self._refuse(row, decision["message"])
+            effective = _approved(row, decision)
+        return self._run_once(known, row, caller, effective)
+
+    def _open(self, tool: Tool[Any], call: ledger.Call) -> tuple[ToolExecution, Caller]:
+        with self._lease.writing() as session:
+            row = ledger.open_call(session, call)
+            return row, caller_of(session, row)
+
+    def _refuse(self, row: ToolExecution, reason: str) -> dict[str, Any]:
+        with self._lease.writing():
+            ledger.refuse(row, reason)
+        return {"refused": reason}
+
+    def _ask(self, tool: Tool[Any], row: ToolExecution, caller: Caller) -> Any:
+        return ask(
+            WaitKind.APPROVAL,
+            f"approval:{row.call_key}:{row.input_digest[:16]}",
+            subject="an approver",
+            reason=f"{tool.name} is {tool.risk} risk",
+            execution_id=str(row.pk),
+            title=tool.title,
+        )
+
+    def _run_once(
+        self, tool: Tool[Any], row: ToolExecution, caller: Caller, effective: dict[str, Any]
+    ) -> dict[str, Any]:
+        verdict = None
+        for attempt in row.doubts:  # asked on an earlier pass: take the answers in order
+            verdict = self._ask_doubt(tool, row, attempt)
+        while True:
+            with scoped():
+                row.refresh_from_db()
+            if row.status == ExecutionStatus.COMPLETED:
+                return dict(row.output_data or {})
+            if row.status != ExecutionStatus.RUNNING or tool.idempotent:
+                return self._run(tool, row, caller, effective)
+            if not row.doubts or row.doubts[-1] != row.attempt:
+                with self._lease.writing():
+                    ledger.doubt(row, row.attempt)
+                verdict = self._ask_doubt(tool, row, row.attempt)
+                continue
+            return self._settle_doubt(tool, row, caller, effective, verdict)
+
+    def _ask_doubt(self, tool: Tool[Any], row: ToolExecution, attempt: int) -> Any:
+        return ask(
+            WaitKind.UNCERTAIN,
+            f"doubt:{row.call_key}:{attempt}",
+            subject="a person",
+            reason=f"{tool.name} may have happened: its worker died in the middle",
+            execution_id=str(row.pk),
+            title=f"{tool.title}: did it happen?",
+        )
+
+    def _settle_doubt(
+        self, tool: Tool[Any], row: ToolExecution, caller: Caller, effective: dict[str, Any], verdict: Any
+    ) -> dict[str, Any]:
+        if verdict["type"] == "stop":
+            raise Stopped(verdict["message"])
+        if verdict["type"] == "done":
+            output = {"taken_as_done": True}
+            ledger.complete(row, row.attempt, output, milliseconds=None)
+            return output
+        return self._run(tool, row, caller, effective)
+
+    def _run(self, tool: Tool[Any], row: ToolExecution, caller: Caller, effective: dict[str, Any]) -> dict[str, Any]:
+        attempt = self._lease.holding.attempt
+        with self._lease.writing():
+            ledger.start(row, attempt, effective)
+        started = time.monotonic()
+        try:
+            with scoped():
+                output = tool.run(caller, tool.parse(effective))
+        except Exception as error:
+            with scoped():
+                ledger.fail(row, attempt, str(error) or type(error).__name__)
+            raise
+        with scoped():
+            ledger.complete(row, attempt, output, milliseconds=round((time.monotonic() - started) * 1000))
+        return output
+
+
+def _approved(row: ToolExecution, decision: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that a person approved. Raises LedgerConflict when they are not what was decided on."""
+    effective: dict[str, Any] = decision["args"]
+    if digest(effective) != decision["digest"]:
+        raise LedgerConflict("The approved arguments have changed since the decision.", key=row.call_key)
+    return effective
+
+
+def caller_of(session: AgentSession, row: ToolExecution) -> Caller:
+    """On whose behalf a call of `session` runs."""
+    return Caller(
+        project_id=session.project_id,
+        project_slug=session.project.slug,
+        mission_id=session.root_id,
+        session_id=session.pk,
+        execution_id=row.pk,
+    )
+
+
+def request_for(session: AgentSession, row: ToolExecution, kind: WaitKind, title: str) -> approvals.Request:
+    """What is put before a person when the guard asks about the call of `row`."""
+    tool = tool_named(row.tool_name)
+    if kind is WaitKind.UNCERTAIN:
+        return approvals.Request(
+            kind=kind,
+            title=title,
+            tool_name=row.tool_name,
+            risk=Risk(row.risk),
+            intent=row.intent,
+            proposed=row.effective_data or row.input_data,
+            allowed=("again", "done", "stop"),
+            execution_id=row.pk,
+            schema=tool.schema(),
+        )
+    effects = tool.effects(caller_of(session, row), tool.parse(row.input_data))
+    return approvals.Request(
+        kind=kind,
+        title=title,
+        tool_name=row.tool_name,
+        risk=Risk(row.risk),
+        intent=row.intent,
+        proposed=row.input_data,
+        allowed=("approve", "reject"),
+        execution_id=row.pk,
+        schema=tool.schema(),
+        effects=tuple({"weight": effect.weight, "text": effect.text} for effect in effects),
+    )

@@ -1,0 +1,108 @@
+"""What a worker holds while it runs an agent, and the thread that keeps it alive."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from django.db import Error as DatabaseError
+from django.db import transaction
+from langgraph.runtime import RunControl
+
+from agents.checkpoints.connections import scoped
+from agents.errors import Fenced
+from agents.lifecycle import Control
+from agents.models import AgentSession
+from agents.services import leases, sessions
+from agents.services.leases import Holding
+from orchestrator.conf import runner_limits
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class Lease:
+    """A claimed session. `control` stops its graph at the next boundary; `lost` once another attempt owns it."""
+
+    holding: Holding
+    control: RunControl = field(default_factory=RunControl)
+    lost: bool = False
+
+    def lose(self) -> None:
+        """Another attempt owns the session: nothing of this one may be written."""
+        self.lost = True
+        self.control.request_drain("lost")
+
+    def check(self) -> None:
+        """Fence the caller's transaction off from other attempts. Raises Fenced."""
+        if self.lost:
+            raise Fenced
+        try:
+            self.obey(leases.fence(self.holding.session_id, self.holding.attempt))
+        except Fenced:
+            self.lose()
+            raise
+
+    def obey(self, control: Control) -> None:
+        """Stop at the next boundary if a person wants that."""
+        if control:
+            self.control.request_drain(control)
+
+    @contextmanager
+    def writing(self) -> Iterator[AgentSession]:
+        """A transaction of this attempt with the session's row locked. Raises Fenced when it is not ours any more."""
+        with scoped(), transaction.atomic():
+            session = None if self.lost else sessions.lock_attempt(self.holding.session_id, self.holding.attempt)
+            if session is None:
+                self.lose()
+                raise Fenced
+            yield session
+
+
+class Heart:
+    """One thread and one statement a beat for all leases of the process."""
+
+    def __init__(self) -> None:
+        """Nothing beats before the first lease."""
+        self._leases: dict[Holding, Lease] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def keeping(self, lease: Lease) -> Iterator[Lease]:
+        """Keep a lease alive while the block runs."""
+        with self._lock:
+            self._leases[lease.holding] = lease
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, daemon=True, name="heart")
+                self._thread.start()
+        try:
+            yield lease
+        finally:
+            with self._lock:
+                del self._leases[lease.holding]
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(runner_limits().heartbeat.total_seconds()):
+            with self._lock:
+                held = dict(self._leases)
+            if held:
+                self._beat(held)
+
+    def _beat(self, held: dict[Holding, Lease]) -> None:
+        try:
+            with scoped():
+                alive = leases.beat(list(held), runner_limits().lease)
+        except DatabaseError:
+            log.warning("The database does not answer; %d leases run out by themselves.", len(held), exc_info=True)
+            return
+        for holding, lease in held.items():
+            if holding in alive:
+                lease.obey(alive[holding])
+            else:
+                lease.lose()
+
+
+heart = Heart()

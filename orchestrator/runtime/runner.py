@@ -1,0 +1,126 @@
+"""Runs the best queued agent of a level: claim, run its graph, settle."""
+
+import logging
+import os
+import socket
+from typing import Any
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError, connection
+from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphDrained, GraphRecursionError
+from langgraph.types import Command, StateSnapshot
+
+from agents.errors import DomainError, Fenced
+from agents.lifecycle import SessionStatus
+from agents.models import AgentRun, AgentSession
+from agents.roles import Level
+from agents.services import leases, waits
+from agents.services.leases import Holding
+from orchestrator.conf import runner_limits
+from orchestrator.runtime.agent_types import agent_type, graph_for
+from orchestrator.runtime.context import context_for
+from orchestrator.runtime.leases import Lease, heart
+from orchestrator.runtime.saving import LEASE
+from orchestrator.runtime.settling import Failure, settle
+
+log = logging.getLogger(__name__)
+HOLDER = f"{socket.gethostname()}:{os.getpid()}"
+
+
+def run_next(level: Level) -> SessionStatus | None:
+    """Run the best queued session of `level` until it ends, waits or is stopped.
+
+    Its status afterwards; None when there was nothing to do, or when it is left to the next attempt: another one
+    has taken over, or the database does not answer and the lease will run out.
+    """
+    limits = runner_limits()
+    session = leases.claim(level, holder=HOLDER, lease=limits.lease, max_running=limits.max_running)
+    if session is None:
+        return None
+    lease = Lease(Holding(session.pk, session.attempt))
+    with heart.keeping(lease):
+        try:
+            stopped = _run(session, lease)
+            return None if lease.lost else settle(lease, stopped)
+        except Fenced:
+            log.info("Attempt %d of %s was taken over.", session.attempt, session.pk)
+        except (OperationalError, InterfaceError):
+            log.warning("The database went away under %s; its lease runs out.", session.pk, exc_info=True)
+    return None
+
+
+def _run(session: AgentSession, lease: Lease) -> StateSnapshot | Failure:
+    """Run the graph to its next stop. What goes wrong is a failure; a lost lease or database is not."""
+    try:
+        return _drive(session, _runnable(session), lease)
+    except (Fenced, OperationalError, InterfaceError):
+        raise
+    except GraphRecursionError:
+        return Failure(f"The agent took more than {runner_limits().max_steps} steps.", "too_many_steps")
+    except Exception as error:
+        if lease.lost:  # a node's own error hides the Fenced behind it
+            raise Fenced from error
+        if not isinstance(error, DomainError):
+            log.exception("%s failed.", session.pk)
+        return Failure.of(error)
+
+
+def _runnable(session: AgentSession) -> AgentRun:
+    run = session.current_run
+    if run is None:
+        raise DomainError(f"{session.pk} has no run.")
+    if run.crashes >= runner_limits().max_crashes:
+        raise DomainError(f"The worker died {run.crashes} times while this agent ran; it was given up.")
+    return run
+
+
+def _drive(session: AgentSession, run: AgentRun, lease: Lease) -> StateSnapshot:
+    config: RunnableConfig = {
+        "configurable": {"thread_id": str(session.pk), LEASE: lease, "__pregel_strict_resume": True},
+        "metadata": {"run_id": str(run.pk)},
+        "recursion_limit": runner_limits().max_steps,
+    }
+    graph = graph_for(session.agent_type)
+    before = graph.get_state(config)
+    if session.control:
+        lease.control.request_drain(session.control)
+    if _has_ended(before, run):
+        return before
+    given = _given(session.pk, run, before)
+    context = context_for(session, run, lease)
+    connection.close()  # nothing is held while the agent thinks
+    try:
+        for _ in graph.stream(
+            given,
+            config,
+            context=context,
+            durability=agent_type(session.agent_type).durability,
+            control=lease.control,
+            stream_mode="updates",
+        ):
+            pass
+    except GraphDrained:
+        log.info("%s was stopped at a boundary.", session.pk)
+    return graph.get_state(config)
+
+
+def _has_ended(state: StateSnapshot, run: AgentRun) -> bool:
+    """Did this run's graph end, so that only the settling is missing?"""
+    return _belongs(state, run) and not state.tasks
+
+
+def _belongs(state: StateSnapshot, run: AgentRun) -> bool:
+    return state.created_at is not None and (state.metadata or {}).get("run_id") == str(run.pk)
+
+
+def _given(session_id: UUID, run: AgentRun, state: StateSnapshot) -> Any:
+    """What the graph is called with: by the checkpoint, for the same input given twice would be a new turn.
+
+    No checkpoint of this run: its input, unless the run takes up an earlier one. Pending and answered questions:
+    their answers by id. Else nothing: it goes on.
+    """
+    if state.created_at is None or (not _belongs(state, run) and run.command != "retry"):
+        return run.input
+    answers = waits.answers(session_id, [interrupt.id for interrupt in state.interrupts])
+    return Command(resume=answers) if answers else None

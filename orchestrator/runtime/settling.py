@@ -1,0 +1,106 @@
+"""What becomes of a session when its graph has stopped: one transaction under the session's lock."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from langgraph.types import Interrupt, StateSnapshot
+
+from agents.actor import agent
+from agents.errors import DomainError, InvalidInput
+from agents.lifecycle import ChildrenNeeded, Control, SessionStatus, WaitKind
+from agents.models import AgentSession, ToolExecution
+from agents.services import approvals, endings, sessions, waits
+from agents.services.endings import Ending
+from agents.services.sessions import Start
+from orchestrator.runtime.agent_types import agent_type
+from orchestrator.runtime.guard import request_for
+from orchestrator.runtime.leases import Lease
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a graph broke off. `message` is for people, `code` names the kind."""
+
+    message: str
+    code: str
+
+    @classmethod
+    def of(cls, error: Exception) -> "Failure":
+        """The failure that an exception means."""
+        if isinstance(error, DomainError):
+            return cls(str(error), error.code)
+        return cls(f"{type(error).__name__}: {error}", "error")
+
+
+@transaction.atomic
+def settle(lease: Lease, stopped: StateSnapshot | Failure) -> SessionStatus | None:
+    """Finish, park, pause or queue the session again; its new status, None when another attempt owns it."""
+    session = sessions.lock_attempt(lease.holding.session_id, lease.holding.attempt)
+    if session is None:
+        return None
+    if isinstance(stopped, Failure):
+        endings.finish(session, Ending(SessionStatus.FAILED, error=stopped.message, code=stopped.code))
+    elif session.control == Control.CANCEL:
+        reason = session.control_reason or "Cancelled."
+        endings.finish(session, Ending(SessionStatus.CANCELLED, error=reason, code="cancelled"))
+    elif not stopped.tasks:  # not `next`: that is empty too when writes were saved and their checkpoint was not
+        endings.finish(session, Ending(SessionStatus.SUCCEEDED, output=stopped.values.get("result")))
+    else:
+        _park(session, stopped)
+    return SessionStatus(session.status)
+
+
+def _park(session: AgentSession, stopped: StateSnapshot) -> None:
+    """Make the rows that the interrupts ask for, then rest: so no answer can come before its question."""
+    try:
+        with transaction.atomic():
+            for interrupt in stopped.interrupts:
+                _open(session, interrupt)
+    except DomainError as error:
+        failure = Failure.of(error)
+        endings.finish(session, Ending(SessionStatus.FAILED, error=failure.message, code=failure.code))
+        return
+    asked = [interrupt.id for interrupt in stopped.interrupts]
+    if session.control == Control.PAUSE:
+        sessions.move(session, SessionStatus.PAUSED, actor=agent(session.pk), cause="paused")
+    elif asked and waits.are_open(session, asked):
+        status = waits.waiting_status(session) or SessionStatus.QUEUED
+        sessions.move(session, status, actor=agent(session.pk), cause="asked")
+    else:  # an answer came while it ran, or it was only drained
+        sessions.move(session, SessionStatus.QUEUED, actor=agent(session.pk), cause="continued")
+
+
+def _open(session: AgentSession, interrupt: Interrupt) -> None:
+    asked = interrupt.value
+    if not isinstance(asked, dict) or "wait" not in asked:
+        raise InvalidInput("The agent asked in a form that nobody here can answer.")
+    kind = WaitKind(asked["wait"])
+    question = waits.Question(
+        interrupt_id=interrupt.id,
+        kind=kind,
+        key=asked["key"],
+        request={},
+        subject=asked["subject"],
+        reason=asked["reason"],
+    )
+    if kind is WaitKind.CHILDREN:
+        waits.delegate(
+            session,
+            question,
+            [_start(task) for task in asked["tasks"]],
+            needs=ChildrenNeeded(asked["needs"]),
+            needed=asked["needed"],
+        )
+    else:
+        row = ToolExecution.objects.get(pk=UUID(asked["execution_id"]), session=session)
+        approvals.request(session, question, request_for(session, row, kind, asked["title"]))
+
+
+def _start(task: dict[str, Any]) -> Start:
+    kind = agent_type(task["agent_type"])
+    return Start(agent_type=kind.name, level=kind.level, name=task["name"], goal=task["goal"], input=task["input"])

@@ -1,0 +1,61 @@
+"""The agents below, as a graph sees them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from agents.events.digests import digest
+from agents.graphs.ports import ChildOutcome, ChildTask
+from agents.lifecycle import ChildrenNeeded, WaitKind
+from orchestrator.runtime.asking import ask
+
+
+class Delegation:
+    """Starts children by asking for them: the rows are made when the agent has parked, never in the node."""
+
+    def delegate(
+        self,
+        tasks: Sequence[ChildTask],
+        *,
+        key: str,
+        reason: str,
+        needs: ChildrenNeeded = ChildrenNeeded.ALL,
+        needed: int = 0,
+    ) -> Sequence[ChildOutcome]:
+        """Start one child a task and wait; outcomes in the order of `tasks`."""
+        asked = [
+            {
+                "agent_type": task.agent_type,
+                "name": task.name,
+                "goal": task.goal,
+                "input": task.input.model_dump(mode="json"),
+            }
+            for task in tasks
+        ]
+        answer: list[dict[str, Any]] = ask(
+            WaitKind.CHILDREN,
+            f"children:{key}:{digest(asked)[:16]}",
+            subject=_subject(tasks),
+            reason=reason,
+            tasks=asked,
+            needs=str(needs),
+            needed=needed,
+        )
+        return [
+            ChildOutcome(
+                session_id=UUID(child["session_id"]),
+                name=child["name"],
+                status=child["status"],
+                output=child["output"],
+                error=child["error"],
+                ended_at=datetime.fromisoformat(child["ended_at"]) if child["ended_at"] else None,
+            )
+            for child in answer
+        ]
+
+
+def _subject(tasks: Sequence[ChildTask]) -> str:
+    if len(tasks) == 1:
+        return tasks[0].name
+    return f"{len(tasks)} agents"

@@ -1,0 +1,1 @@
+"""What agents may do to the world, each tool with its risk, policy and schema."""

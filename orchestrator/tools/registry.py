@@ -1,0 +1,23 @@
+"""All tools, by name."""
+
+from typing import Any
+
+from agents.errors import NotFound
+from orchestrator.tools.knowledge import READ_PASSAGE, REMEMBER, SEARCH_SOURCES
+from orchestrator.tools.outbox import PUBLISH_REPORT
+from orchestrator.tools.tool import Tool
+
+_TOOLS: dict[str, Tool[Any]] = {tool.name: tool for tool in (SEARCH_SOURCES, READ_PASSAGE, REMEMBER, PUBLISH_REPORT)}
+
+
+def register(tool: Tool[Any]) -> None:
+    """Add a tool."""
+    _TOOLS[tool.name] = tool
+
+
+def tool_named(name: str) -> Tool[Any]:
+    """The tool. Raises NotFound."""
+    try:
+        return _TOOLS[name]
+    except KeyError:
+        raise NotFound(f"There is no tool “{name}”.") from None

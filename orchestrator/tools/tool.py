@@ -1,0 +1,93 @@
+"""What a tool is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from agents.errors import InvalidInput
+from agents.lifecycle import Policy, Risk
+
+
+class Arguments(BaseModel):
+    """Base of a tool's arguments: unknown ones are an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+ArgumentsT = TypeVar("ArgumentsT", bound=Arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """On whose behalf a tool runs."""
+
+    project_id: UUID
+    project_slug: str
+    mission_id: UUID
+    session_id: UUID
+    execution_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One thing that a call will do, in words. `weight` is info, warning or danger."""
+
+    weight: str
+    text: str
+
+
+def _no_effects(caller: Caller, arguments: Any) -> tuple[Effect, ...]:
+    return ()
+
+
+def _no_faults(caller: Caller, arguments: Any) -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Tool(Generic[ArgumentsT]):
+    """A tool. `idempotent` ones may run again when the worker died in the middle, without asking anybody.
+
+    `effects` says in words what a call will do; `faults` maps arguments that the world does not allow to messages.
+    """
+
+    name: str
+    version: str
+    title: str
+    risk: Risk
+    policy: Policy
+    idempotent: bool
+    arguments: type[ArgumentsT]
+    run: Callable[[Caller, ArgumentsT], dict[str, Any]]
+    effects: Callable[[Caller, ArgumentsT], tuple[Effect, ...]] = _no_effects
+    faults: Callable[[Caller, ArgumentsT], Mapping[str, str]] = _no_faults
+
+    def parse(self, arguments: dict[str, Any]) -> ArgumentsT:
+        """The arguments as the tool takes them. Raises InvalidInput with a message for each bad field."""
+        try:
+            return self.arguments.model_validate(arguments)
+        except ValidationError as error:
+            raise InvalidInput(
+                f"The arguments of {self.name} do not fit.",
+                fields={str(part["loc"][0]) if part["loc"] else "": _message(part) for part in error.errors()},
+            ) from None
+
+    def check(self, caller: Caller, arguments: dict[str, Any]) -> ArgumentsT:
+        """The same, and held against the world as it is now. Raises InvalidInput."""
+        parsed = self.parse(arguments)
+        faults = self.faults(caller, parsed)
+        if faults:
+            raise InvalidInput(f"The arguments of {self.name} cannot be used.", fields=dict(faults))
+        return parsed
+
+    def schema(self) -> dict[str, Any]:
+        """The arguments as JSON schema."""
+        return self.arguments.model_json_schema()
+
+
+def _message(part: Any) -> str:
+    text = str(part["msg"]).removeprefix("Value error, ")
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

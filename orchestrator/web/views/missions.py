@@ -1,0 +1,108 @@
+"""Missions: all of them, and one, live."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
+from django.views.decorators.http import require_safe
+
+from agents import access
+from agents.models import AgentSession, ModelCall
+from agents.selectors import activity, approvals, missions, sessions
+from agents.selectors.missions import AgentRow, Tallies, Tree
+from agents.selectors.standing import Standing
+from orchestrator import health
+from orchestrator.web import reports, steering
+from orchestrator.web.chrome import Chrome, enter, person
+from orchestrator.web.drawing import Axis
+from orchestrator.web.forms import parse_id
+from orchestrator.web.render import render_page
+
+REGIONS = ("head", "facts", "agents", "inspector", "details", "feed")
+HAPPENINGS, MOST_HAPPENINGS = 20, 300
+TABS = ("activity", "messages", "tools", "result")
+
+
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    """All missions of the project."""
+    chrome = enter(request)
+    context = {
+        "section": "missions",
+        "lines": SimpleLazyObject(partial(missions.lines, chrome.project.pk, limit=200)),
+    }
+    return render_page(request, "missions/index.html", context, regions=("missions",))
+
+
+@require_safe
+def show(request: HttpRequest, mission_id: UUID) -> HttpResponse:
+    """One mission: its agents as a tree beside their time, the selected agent, what happened."""
+    mission = access.mission_for(person(request), mission_id)
+    chrome = enter(request, mission.project_id)
+    context = _context(request, mission, chrome)
+    target = getattr(request, "htmx", None) and request.htmx.target  # type: ignore[attr-defined]
+    return render_page(
+        request,
+        "missions/page.html",
+        context,
+        partial=target if target in REGIONS else "",
+        regions=REGIONS,
+        pieces={"agent": ("missions/_agent.html", partial(_piece, context))},
+    )
+
+
+def _context(request: HttpRequest, mission: AgentSession, chrome: Chrome) -> dict[str, Any]:
+    whole = request.GET.get("all") == "1"
+    tree: Any = SimpleLazyObject(lambda: missions.tree(mission, whole=whole))
+    tab = request.GET.get("tab", "")
+    selected: Any = SimpleLazyObject(lambda: _selected(tree, request.GET.get("agent", "")))
+    return {
+        "section": "missions",
+        "mission": mission,
+        "tree": tree,
+        "axis": SimpleLazyObject(lambda: Axis.of(tree)),
+        "unheard": SimpleLazyObject(health.unheard),
+        "selected": selected,
+        "verbs": SimpleLazyObject(lambda: steering.verbs(selected.session, chrome)),
+        "mission_verbs": SimpleLazyObject(lambda: steering.verbs(mission, chrome)),
+        "request_of": SimpleLazyObject(lambda: _request_of(chrome, selected)),
+        "usage": SimpleLazyObject(lambda: missions.usage(ModelCall.objects.filter(session__root=mission))),
+        "groups": {group.name: group for group in Standing},
+        "tab": tab if tab in TABS else "result" if mission.status == "succeeded" and not tab else "activity",
+        **_details(mission, more=request.GET.get("more") == "1"),
+    }
+
+
+def _details(mission: AgentSession, *, more: bool) -> Mapping[str, Any]:
+    reads: Mapping[str, Callable[[], Any]] = {
+        "happenings": lambda: activity.of_mission(mission.pk, limit=MOST_HAPPENINGS if more else HAPPENINGS),
+        "messages_said": lambda: sessions.mission_messages(mission.pk),
+        "executions": lambda: missions.tool_calls(mission.pk),
+        "tabs": lambda: _tabs(missions.tallies(mission.pk)),
+        "result": lambda: reports.result_of(mission),
+    }
+    return {name: SimpleLazyObject(read) for name, read in reads.items()}
+
+
+def _tabs(tallies: Tallies) -> list[tuple[str, str, int | None]]:
+    counted = {"messages": tallies.messages, "tools": tallies.tools}
+    return [(name, name.capitalize(), counted.get(name)) for name in TABS]
+
+
+def _selected(tree: Tree, wanted: str) -> AgentRow:
+    """The agent that the address names, or who needs a person, or the mission's own."""
+    named = tree.row(parse_id(wanted)) if wanted else None
+    asking = next((row for row in tree.rows if row.standing is Standing.HUMAN), None)
+    return named or asking or tree.rows[0]
+
+
+def _request_of(chrome: Chrome, row: AgentRow) -> Any:
+    return approvals.pending(chrome.project.pk).filter(session=row.session).first()
+
+
+def _piece(context: Mapping[str, Any], key: str) -> Mapping[str, Any] | None:
+    row = context["tree"].row(parse_id(key))
+    return {"row": row} if row else None

@@ -1,0 +1,73 @@
+"""The environment: what is accepted, what becomes of it."""
+
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from psycopg.conninfo import conninfo_to_dict
+
+from orchestrator.env import Environment, environment
+
+
+@pytest.fixture
+def environ(monkeypatch):
+    for name in ("DATABASE_URL", "REDIS_URL", "QUEENRIGHT_DATA"):
+        monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def test_relative_data_folder_is_meant_from_here(environ, tmp_path):
+    environ.chdir(tmp_path)
+    environ.setenv("QUEENRIGHT_DATA", "kept")
+    assert Environment().data == tmp_path / "kept"
+
+
+def test_home_is_understood_in_data_folder(environ):
+    environ.setenv("QUEENRIGHT_DATA", "~/kept")
+    assert Environment().data == Path.home() / "kept"
+
+
+def test_addresses_of_embedded_servers_survive_odd_folder_names(environ):
+    environ.setenv("QUEENRIGHT_DATA", "/srv/my data%2f?x#y")
+    env = Environment()
+    assert conninfo_to_dict(env.database_dsn)["host"] == "/srv/my data%2f?x#y/run"
+    assert env.redis_address == "unix:///srv/my%20data%252f%3Fx%23y/run/redis.sock"
+
+
+def test_sockets_move_where_their_path_is_short_enough(environ):
+    environ.setenv("QUEENRIGHT_DATA", "/srv/" + "ü" * 50)
+    assert len(bytes(Environment().run_dir)) < 80
+
+
+def test_two_folders_with_long_names_have_sockets_apart(environ):
+    environ.setenv("QUEENRIGHT_DATA", "/srv/" + "a" * 100)
+    one = Environment().run_dir
+    environ.setenv("QUEENRIGHT_DATA", "/srv/" + "a" * 99 + "b")
+    assert Environment().run_dir != one
+
+
+@pytest.mark.parametrize(
+    ("given", "broker"),
+    [
+        ("redis://cache:6379/2", "redis://cache:6379/2"),
+        ("rediss://:word@cache:6380/0", "rediss://:word@cache:6380/0"),
+        ("unix:///run/redis.sock?db=3", "redis+socket:///run/redis.sock?virtual_host=3"),
+        ("unix:///run/my%20redis.sock", "redis+socket:///run/my%20redis.sock?virtual_host=0"),
+    ],
+)
+def test_celery_gets_the_same_redis_in_its_own_words(environ, given, broker):
+    environ.setenv("REDIS_URL", given)
+    assert Environment().broker_url == broker
+
+
+def test_all_bad_variables_are_named_at_once_without_their_values(environ):
+    environ.setenv("PORT", "eighty")
+    environ.setenv("DATABASE_URL", "mysql://me:secret@host/db")
+    environ.setenv("QUEENRIGHT_WORKER_THREADS", "0")
+    with pytest.raises(ImproperlyConfigured) as caught:
+        environment.__wrapped__()
+    message = str(caught.value)
+    assert "PORT: " in message
+    assert "DATABASE_URL: " in message
+    assert "QUEENRIGHT_WORKER_THREADS: " in message
+    assert "secret" not in message

@@ -1,0 +1,29 @@
+"""Several threads at once, each with a connection of its own."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connection
+
+
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """Run `calls` in threads that start together; what each returned or raised, in order."""
+    barrier = threading.Barrier(len(calls))
+    outcomes: list[Any] = [None] * len(calls)
+
+    def run(place: int, call: Callable[[], Any]) -> None:
+        try:
+            barrier.wait()
+            outcomes[place] = call()
+        except Exception as error:  # noqa: BLE001 - the outcome is what the test looks at
+            outcomes[place] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes

@@ -1,0 +1,40 @@
+"""What the documents claim is so."""
+
+import re
+
+import pytest
+
+from agents import lifecycle
+from orchestrator.env import BASE_DIR
+
+DOCS = BASE_DIR / "docs"
+TABLES = {
+    "Session": lifecycle.SESSION_TRANSITIONS,
+    "Run": lifecycle.RUN_TRANSITIONS,
+    "Approval": lifecycle.APPROVAL_TRANSITIONS,
+    "Tool call": lifecycle.EXECUTION_TRANSITIONS,
+}
+
+
+@pytest.mark.parametrize("title", TABLES)
+def test_the_lifecycle_page_shows_the_tables(title):
+    page = (DOCS / "lifecycle.md").read_text()
+    section = page.split(f"\n## {title}\n")[1].split("\n## ")[0]
+    shown = {
+        status: set(targets.replace(" ", "").split(",")) - {""}
+        for status, targets in re.findall(r"^\| (\w+) \| ?(.*?) ?\|$", section, re.MULTILINE)
+        if status != "status"
+    }
+    assert shown == {str(status): set(map(str, targets)) for status, targets in TABLES[title].items()}
+
+
+def test_links_between_documents_lead_somewhere():
+    pages = [BASE_DIR / "README.md", *DOCS.rglob("*.md")]
+    links = [
+        (page, link)
+        for page in pages
+        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text())
+        if not link.startswith("http")
+    ]
+    assert links
+    assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
