@@ -22,9 +22,7 @@ def test_a_thread_without_a_session_is_refused_on_writing_and_empty_on_reading(t
     with pytest.raises(UnknownThread):
         put(saver, config, {"c": 1})
     with pytest.raises(UnknownThread):
-        saver.put_writes(
-            {"configurable": {**config["configurable"], "checkpoint_id": str(uuid4())}}, [], "task"
-        )
+        saver.put_writes({"configurable": {**config["configurable"], "checkpoint_id": str(uuid4())}}, [], "task")
     assert saver.get_tuple(config) is None
     assert list(saver.list(config)) == []
     saver.delete_thread(config["configurable"]["thread_id"])
@@ -71,9 +69,7 @@ def test_a_twin_beside_a_checkpoint_holds_what_that_one_holds(saver: QueenrightS
     first = put(saver, config_for(), {"text": LONG, "plan": "a"})
     second = put(saver, first, {"text": LONG.upper(), "plan": "b"})
     checkpoint = read(saver, second).checkpoint
-    twin = saver.put(
-        first, checkpoint_of(checkpoint["channel_values"], checkpoint["channel_versions"]), {}, {}
-    )
+    twin = saver.put(first, checkpoint_of(checkpoint["channel_values"], checkpoint["channel_versions"]), {}, {})
     assert values_of(saver, twin) == {"text": LONG.upper(), "plan": "b"}
     assert read(saver, twin).parent_config == first
 
@@ -148,18 +144,12 @@ def test_history_is_read_in_pages_newest_first(saver: QueenrightSaver):
     assert [found.config for found in saver.list(config, before=made[99])] == made[100:]
     assert list(saver.list(config, limit=0)) == []
     assert [found.metadata["step"] for found in saver.list(config, filter={"step": 7})] == [7]
-    assert [found.checkpoint["channel_values"]["c"] for found in saver.list(config, limit=60)][
-        -1
-    ] == f"60 {LONG}"
+    assert [found.checkpoint["channel_values"]["c"] for found in saver.list(config, limit=60)][-1] == f"60 {LONG}"
 
 
 def test_history_of_all_threads_is_one_history(saver: QueenrightSaver):
     threads = [config_for(), config_for(), config_for("third")]
-    made = [
-        put(saver, config_for(t["configurable"]["thread_id"], ns), {})
-        for ns in ("", "a")
-        for t in threads * 20
-    ]
+    made = [put(saver, config_for(t["configurable"]["thread_id"], ns), {}) for ns in ("", "a") for t in threads * 20]
     found = [found.config for found in saver.list(None)]
     assert sorted(map(str, found)) == sorted(map(str, made))
     ids = [config["configurable"]["checkpoint_id"] for config in found]
@@ -238,9 +228,7 @@ DAMAGE = {
     "a value is lost": "DELETE FROM agent_values",
     "a short value is changed": """UPDATE agent_channel_versions SET body = '[2]' WHERE channel = 'short'""",
     "a channel is lost": "DELETE FROM agent_channel_versions WHERE channel = 'text'",
-    "a scalar is changed": (
-        "UPDATE agent_states SET state_data = jsonb_set(state_data, '{channel_values,plan}', '2')"
-    ),
+    "a scalar is changed": ("UPDATE agent_states SET state_data = jsonb_set(state_data, '{channel_values,plan}', '2')"),
 }
 
 
@@ -275,9 +263,7 @@ def test_deleting_a_thread_leaves_the_others_whole(saver: QueenrightSaver):
 def test_a_run_that_goes_on_after_its_thread_was_deleted_elsewhere_saves_all_it_has(saver: QueenrightSaver):
     first = put(saver, config_for(), {"text": LONG, "plan": "a"})
     QueenrightSaver().delete_thread(first["configurable"]["thread_id"])
-    checkpoint = checkpoint_of(
-        {"text": LONG, "plan": "a", "note": 1}, {"text": "1", "plan": "1", "note": "1"}
-    )
+    checkpoint = checkpoint_of({"text": LONG, "plan": "a", "note": 1}, {"text": "1", "plan": "1", "note": "1"})
     second = saver.put(first, checkpoint, {}, {"note": "1"})
     assert values_of(QueenrightSaver(), second) == {"text": LONG, "plan": "a", "note": 1}
 

@@ -258,9 +258,7 @@ def test_a_fence_is_asked_in_the_transaction_of_the_write(fenced: QueenrightSave
     stored["configurable"]["__lease"] = lease
     fenced.put_writes(stored, [("c", LONG)], "task")
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT xmin::text FROM agent_states UNION ALL SELECT xmin::text FROM agent_state_writes"
-        )
+        cursor.execute("SELECT xmin::text FROM agent_states UNION ALL SELECT xmin::text FROM agent_state_writes")
         assert [xmin for (xmin,) in cursor.fetchall()] == gate.transactions
     assert gate.leases == [lease, lease]
 
