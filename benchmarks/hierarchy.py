@@ -13,6 +13,7 @@ from agents.models import AgentSession, Project, User
 from agents.roles import Level
 from agents.services import sessions
 from agents.services.sessions import Start
+from benchmarks import tables
 from benchmarks.agents import Tree
 
 BELOW = (4, 4, 4)
@@ -69,3 +70,20 @@ def _status(root: AgentSession) -> str:
         cursor.execute("SELECT status FROM agent_sessions WHERE session_id = %s", [root.pk])
         (status,) = cursor.fetchone()
     return str(status)
+
+
+def table(timings: list[Timing]) -> str:
+    """Median, spread and ratio to being told."""
+    told = timings[0].median
+    rows = [
+        (
+            timing.way,
+            f"{timing.median:.2f} s",
+            f"{min(timing.seconds):.2f} to {max(timing.seconds):.2f} s",
+            f"{timing.median / told:.2f}",
+        )
+        for timing in timings
+    ]
+    return tables.table(
+        f"{AGENTS} agents without work, {ROUNDS} rounds interleaved", ("parents are", "median", "range", "ratio"), rows
+    )

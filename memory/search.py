@@ -113,4 +113,4 @@ def _rows(sql: str, query: str, parameters: dict[str, Any]) -> list[tuple[Any, .
     with connection.cursor() as cursor:
         cursor.execute(sql, {**parameters, "query": text, "vector": Vector(vector).to_text()})
         rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
+        return rows

@@ -61,7 +61,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "orchestrator.web.chrome.surroundings",
             ],
-            "builtins": ["orchestrator.web.tags"],
+            "builtins": ["template_partials.templatetags.partials", "orchestrator.web.tags"],
         },
     }
 ]
@@ -69,12 +69,16 @@ TEMPLATES = [
 
 def _database() -> dict[str, Any]:
     given = conninfo_to_dict(env.database_dsn)
-    options: dict[str, Any] = {"prepare_threshold": 5}
-    if env.database_role:
-        options["assume_role"] = env.database_role
+    # Not Django's assume_role: composing its statement takes a connection, and a pool that is making its first
+    # one waits for itself for ever.
+    session = {"role": env.database_role} if env.database_role else {}
     if env.idle_in_transaction_seconds:
-        timeout = int(env.idle_in_transaction_seconds * 1000)
-        options["options"] = f"-c idle_in_transaction_session_timeout={timeout} -c lock_timeout={timeout}"
+        timeout = f"{int(env.idle_in_transaction_seconds * 1000)}"
+        session |= {"idle_in_transaction_session_timeout": timeout, "lock_timeout": timeout}
+    options: dict[str, Any] = {"prepare_threshold": 5}
+    set_at_start = [str(given.pop("options", "")), *(f"-c {name}={value}" for name, value in session.items())]
+    if any(set_at_start):
+        options["options"] = " ".join(set_at_start).strip()
     if env.pool_size:
         options["pool"] = {"min_size": 1, "max_size": env.pool_size, "timeout": 10}
     return {
@@ -151,5 +155,10 @@ LOGGING = {
     "formatters": {"line": {"format": "{levelname:<7} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.log_level},
-    "loggers": {"daphne": {"level": "WARNING"}, "httpx": {"level": "WARNING"}, "pypdf": {"level": "ERROR"}},
+    "loggers": {
+        "daphne": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
+        "pypdf": {"level": "ERROR"},
+    },
 }

@@ -106,7 +106,7 @@ class Stack:
             postgres={
                 "max_connections": str(connections),
                 "shared_buffers": "256MB",
-                "log_min_messages": "warning",
+                "log_min_messages": "log",
                 "log_checkpoints": "off",
                 "log_line_prefix": "",
                 "jit": "off",

@@ -136,7 +136,7 @@ class Stack:
     def get(self, path: str = "/healthz") -> int:
         """The HTTP status of a page, 0 where nobody answers."""
         try:
-            with urllib.request.urlopen(self.url + path, timeout=30) as response:
+            with urllib.request.urlopen(self.url + path, timeout=PATIENCE) as response:
                 return response.status
         except urllib.error.HTTPError as error:
             error.close()

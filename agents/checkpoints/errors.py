@@ -16,6 +16,6 @@ class StateDamaged(DomainError):
 
 
 class SpaceBusy(DomainError):
-    """States of this mission are being deleted all the time: try again."""
+    """Others write or delete here all the time: try again."""
 
     code = "space_busy"

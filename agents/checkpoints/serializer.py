@@ -49,16 +49,22 @@ class StrictSerializer(JsonPlusSerializer):
         """The kind and the bytes of any value. Raises TypeError for one that msgpack cannot hold."""
         try:
             kind, data = super().dumps_typed(obj)
-        except ormsgpack.MsgpackEncodeError:
-            tagged = self._tagged(obj)
-            if tagged is obj:
-                raise
-            return super().dumps_typed(tagged)
+        except ormsgpack.MsgpackEncodeError as refusal:
+            return super().dumps_typed(self._tagged_or(refusal, obj))
         if kind == "msgpack" and b"?" in data:  # perhaps a replaced surrogate
             tagged = self._tagged(obj)
             if tagged is not obj:
                 return super().dumps_typed(tagged)
         return kind, data
+
+    def _tagged_or(self, refusal: ormsgpack.MsgpackEncodeError, obj: Any) -> Any:
+        try:
+            tagged = self._tagged(obj)
+        except RecursionError:
+            raise refusal from None
+        if tagged is obj:
+            raise refusal
+        return tagged
 
     def _tagged(self, obj: Any) -> Any:
         """The object itself where msgpack is exact, else one that encodes to the same object."""
@@ -121,9 +127,11 @@ class StrictSerializer(JsonPlusSerializer):
 
     def _tagged_all(self, items: Iterable[Any]) -> list[Any] | None:
         """Each item tagged, or None if none needs it."""
-        before = list(items)
-        after = [self._tagged(item) for item in before]
-        return after if any(a is not b for a, b in zip(after, before, strict=True)) else None
+        tagged, changed = [], False
+        for item in items:
+            tagged.append(self._tagged(item))
+            changed = changed or tagged[-1] is not item
+        return tagged if changed else None
 
     def _call(self, function: Callable[..., Any], argument: Any) -> ormsgpack.Ext:
         """What loads as `function(argument)`."""

@@ -2,7 +2,8 @@
 
 A write is planned under its space's epoch and is conditional on it: its `space` part finds no row once the
 epoch has moved, and then nothing is written. It holds KEY SHARE on the space's row, which waits for a
-deletion's FOR UPDATE and afterwards reads the row again: so nothing that a write relies on can vanish under it.
+deletion's FOR UPDATE and afterwards reads the row again: so nothing that a write relies on can vanish under
+it.
 """
 
 EPOCH = """
@@ -28,7 +29,7 @@ WITH space AS MATERIALIZED (
 # The new current state is made in the statement that unmakes the old one. Counting the demoted rows forces
 # the order; of two writers at once the second meets the unique index, and its client tries again.
 PUT = (
-    SPACE
+    SPACE  # noqa: S608  # joined to another constant
     + """, versions AS (
     INSERT INTO agent_channel_versions (session_id, checkpoint_ns, channel, version,
                                         form, items, kind, body, raw)
@@ -58,12 +59,12 @@ ON CONFLICT (session_id, checkpoint_ns, checkpoint_id) DO UPDATE
     SET parent_id = excluded.parent_id, state_hash = excluded.state_hash, state_data = excluded.state_data,
         metadata = excluded.metadata, size_bytes = agent_states.size_bytes + excluded.size_bytes
 RETURNING 1
-"""  # two constants
+"""
 )
 
 # Only LangGraph's special writes (negative idx) replace earlier ones.
 PUT_WRITES = (
-    SPACE
+    SPACE  # noqa: S608  # joined to another constant
     + """, written AS (
     INSERT INTO agent_state_writes (session_id, checkpoint_ns, checkpoint_id, task_id, idx, task_path,
                                     channel, form, items, kind, body, raw)
@@ -77,7 +78,7 @@ PUT_WRITES = (
         WHERE excluded.idx < 0
 )
 SELECT 1 FROM space
-"""  # two constants
+"""
 )
 
 # One row is one checkpoint with all that names its values: columns as reading.StateRow has them.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Fence = Callable[[Cursor[Any], RunnableConfig], None]
     Plan = Callable[[int, bool], dict[str, Any]]
 
-TRIES = 10  # of a write or a read, while others delete in the same space
+TRIES = 50  # of a write or a read, while others write or delete in the same place
 KNOWN_SESSIONS = 10_000
 KNOWN_STATES = 2_000  # whose contents the next write may build on
 VALUE_BYTES = 32 * 1024 * 1024

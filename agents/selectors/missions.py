@@ -126,7 +126,7 @@ MANY = 60  # agents from which on finished workers are left out unless somebody 
 
 
 def tree(mission: AgentSession, *, whole: bool = False) -> Tree:
-    """A mission's agents with what they do, wait for, cost and did when. Five queries, whatever their number."""
+    """A mission's agents with what they do, wait for, cost and did when. Six queries, whatever their number."""
     found = list(AgentSession.objects.filter(root_id=mission.pk).defer("metadata").select_related("current_run"))
     waits = waiting(found)
     drawn = lanes.lanes(mission.pk)
@@ -183,9 +183,7 @@ class Usage:
 
 def usage(calls: QuerySet[ModelCall]) -> Usage:
     """The sum over some model calls. One query."""
-    total = calls.aggregate(
-        calls=Count("pk"), read=Sum("input_tokens"), written=Sum("output_tokens"), cost=Sum("cost")
-    )
+    total = calls.aggregate(calls=Count("pk"), read=Sum("input_tokens"), written=Sum("output_tokens"), cost=Sum("cost"))
     return Usage(total["calls"], total["read"] or 0, total["written"] or 0, total["cost"] or Decimal(0))
 
 

@@ -14,6 +14,7 @@ from agents.roles import Level
 from agents.selectors.missions import Usage, usage
 from agents.selectors.standing import Standing, statuses, waiting
 
+COUNTED = [group for group in Standing if group is not Standing.CANCELLED]
 RECENT = timedelta(hours=24)  # how long ended agents are counted
 
 
@@ -30,11 +31,9 @@ class Queue:
 def counts(project_id: UUID) -> Mapping[Standing, int]:
     """How many agents stand where; ended ones of the last day. One query."""
     since = timezone.now() - RECENT
-    named = {
-        group.value: Count("pk", filter=_stands(group, since)) for group in Standing
-    }
+    named = {group.value: Count("pk", filter=_stands(group, since)) for group in COUNTED}
     found = AgentSession.objects.filter(project_id=project_id).aggregate(**named)
-    return {group: found[group.value] for group in Standing}
+    return {group: found[group.value] for group in COUNTED}
 
 
 def _stands(group: Standing, since: datetime) -> Q:

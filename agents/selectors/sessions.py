@@ -1,9 +1,38 @@
-"""One agent: its checkpoints, messages and tool calls."""
+"""One agent: its checkpoints, messages, talk with others and tool calls."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from agents.models import AgentCommunication, AgentMessage, AgentSession, ToolExecution
+from agents.models import AgentCommunication, AgentMessage, AgentSession, AgentState, ToolExecution
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One saved state in the row of them. `step` is LangGraph's own count, -1 for the input."""
+
+    number: int
+    checkpoint_id: UUID
+    step: int
+    source: str
+    at: datetime
+    size: int
+    name: str
+    is_current: bool
+
+
+def checkpoints(session_id: UUID) -> list[Checkpoint]:
+    """An agent's checkpoints, oldest first, without those of sub-graphs. One query."""
+    rows = (
+        AgentState.objects.filter(session_id=session_id, checkpoint_ns="")
+        .order_by("created_at", "checkpoint_id")
+        .values_list("checkpoint_id", "metadata", "created_at", "size_bytes", "checkpoint_name", "is_current")
+    )
+    return [
+        Checkpoint(number, pk, metadata.get("step", 0), metadata.get("source", ""), at, size, name, is_current)
+        for number, (pk, metadata, at, size, name, is_current) in enumerate(rows)
+    ]
 
 
 def messages(session_id: UUID, *, limit: int = 200) -> Sequence[AgentMessage]:

@@ -14,8 +14,7 @@ from agents.roles import Level, Role
 from agents.services import audit, sessions
 from agents.services.sessions import Start
 from memory.services import sources
-from orchestrator.conf import model_settings
-from orchestrator.runtime.brains import EXTRACTIVE
+from orchestrator.runtime.brains import EXTRACTIVE, settings_for
 
 MOST_CHARACTERS = 4000
 TITLE_WORDS = 9
@@ -78,7 +77,7 @@ def check_model(model: str) -> str | None:
         return None
     from agents.graphs.brains import chat
 
-    known = model_settings()
+    known = settings_for(model)
     return chat.check_name(model, base_url=known.base_url, api_key=known.api_key)
 
 

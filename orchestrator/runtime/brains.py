@@ -1,9 +1,10 @@
 """Which brain a mission thinks with."""
 
+from dataclasses import asdict, replace
 from functools import cache
 
 from agents.graphs.ports import Account, Brain
-from orchestrator.conf import model_settings
+from orchestrator.conf import ModelSettings, model_settings
 
 EXTRACTIVE = ""
 
@@ -26,14 +27,12 @@ def brain_for(model: str, *, account: Account) -> Brain:
         return _extractive()
     from agents.graphs.brains import chat
 
+    return chat.connect(**asdict(settings_for(model)), account=account)
+
+
+def settings_for(model: str) -> ModelSettings:
+    """How to reach `model`. The configured address and key belong to the configured provider, and go to no other."""
     known = model_settings()
-    return chat.connect(
-        model,
-        base_url=known.base_url,
-        api_key=known.api_key,
-        timeout=known.timeout,
-        retries=known.retries,
-        input_price=known.input_price,
-        output_price=known.output_price,
-        account=account,
-    )
+    if model.partition(":")[0] == known.name.partition(":")[0]:
+        return replace(known, name=model)
+    return replace(known, name=model, base_url="", api_key="")

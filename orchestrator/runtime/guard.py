@@ -77,7 +77,7 @@ class Guard:
             with scoped():
                 row.refresh_from_db()
             if row.status == ExecutionStatus.COMPLETED:
-                return dict(row.output_data)
+                return dict(row.output_data or {})
             if row.status != ExecutionStatus.RUNNING or tool.idempotent:
                 return self._run(tool, row, caller, effective)
             if not row.doubts or row.doubts[-1] != row.attempt:

@@ -119,7 +119,11 @@ def compare(approval: Approval, mine: Sequence[Field]) -> list[Comparison]:
 
 def _properties(approval: Approval) -> dict[str, dict[str, Any]]:
     """The schema of each argument; what the schema does not know is shown as it is."""
-    known = {name: _resolved(part, approval.schema) for name, part in approval.schema.get("properties", {}).items()}
+    schema = approval.schema
+    parts = schema.get("properties", {})
+    # PostgreSQL does not keep the order of an object's keys, but that of a list
+    in_order = [*schema.get("required", ()), *parts]
+    known = {name: _resolved(parts[name], schema) for name in in_order if name in parts}
     return known | {name: {} for name in approval.proposed if name not in known}
 
 

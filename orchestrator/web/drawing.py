@@ -76,7 +76,7 @@ def lane(row: AgentRow, axis: Axis) -> SafeString:
     ticks = format_html_join(
         "",
         '<line class="tick" x1="{0}" x2="{0}" y1="3" y2="17"/>',
-        ((f"{axis.x(at):.2f}%",) for at in row.lane.ticks),
+        ((f"{axis.x(at):.2f}%",) for at in row.lane.ticks if _works(row, at)),
     )
     now = (
         format_html('<line class="nowline" x1="{0}" x2="{0}" y1="-16" y2="36"/>', f"{axis.here:.2f}%")
@@ -89,6 +89,13 @@ def lane(row: AgentRow, axis: Axis) -> SafeString:
         bars,
         ticks,
         now,
+    )
+
+
+def _works(row: AgentRow, at: datetime) -> bool:
+    return any(
+        span.standing is Standing.RUNNING and span.start < at and (span.end is None or at < span.end)
+        for span in row.lane.spans
     )
 
 

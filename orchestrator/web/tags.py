@@ -1,5 +1,6 @@
 """Template tags: icons, where things stand, times. Loaded into every template."""
 
+import json
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -32,6 +33,7 @@ for name, function in {
 }.items():
     register.filter(name, function)
 
+_LONGEST_JSON = 4000  # characters
 _BARS = {Risk.LOW: 1, Risk.MEDIUM: 2, Risk.HIGH: 3}
 _TONES = {
     ApprovalStatus.PENDING: "human",
@@ -158,6 +160,13 @@ def elapsed(start: datetime | None, end: datetime | None = None) -> SafeString |
         return ""
     text = words.as_clock(((end or timezone.now()) - start).total_seconds())
     return text if end else format_html('<time datetime="{}" data-since>{}</time>', start.isoformat(), text)
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    """JSON to read."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    return text if len(text) <= _LONGEST_JSON else f"{text[:_LONGEST_JSON]}\n… {len(text)} characters"
 
 
 @register.filter

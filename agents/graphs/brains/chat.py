@@ -92,9 +92,7 @@ class ChatBrain:
         messages = prompts.ask(prompts.SPLIT.format(most=most), told, material.of_passages(shown))
         return self._calls.ask("split", messages, replies.SplitShape, read)
 
-    def analyse(
-        self, question: Question, passages: Sequence[PassageText], *, most: int
-    ) -> Sequence[WorkItem]:
+    def analyse(self, question: Question, passages: Sequence[PassageText], *, most: int) -> Sequence[WorkItem]:
         """Split the work on `question` into 1 to `most` pieces; one that names no passage gets all."""
         shown = material.best(passages)
         everything = tuple(passage.passage_id for passage in passages)
@@ -141,9 +139,7 @@ class ChatBrain:
         messages = prompts.ask(task, {"Question": question}, material.of_passages(shown))
         return self._calls.ask("extract", messages, replies.ExtractShape, read)
 
-    def synthesise(
-        self, question: str, findings: Sequence[Finding], passages: Sequence[PassageText]
-    ) -> Answer:
+    def synthesise(self, question: str, findings: Sequence[Finding], passages: Sequence[PassageText]) -> Answer:
         """One cited answer from `findings`. Without any the model is not asked: there is nothing to say."""
         if not findings:
             return Answer(question=question, text=NOTHING_SAID, confidence=0, missing=question)
@@ -161,9 +157,7 @@ class ChatBrain:
                 missing=reading.line(reply.missing, TEXT_LENGTH),
             )
 
-        messages = prompts.ask(
-            prompts.SYNTHESISE, {"Question": question}, material.of_findings(shown, passages)
-        )
+        messages = prompts.ask(prompts.SYNTHESISE, {"Question": question}, material.of_findings(shown, passages))
         return self._calls.ask("synthesise", messages, replies.SynthesiseShape, read)
 
     def summarise(self, objective: str, title: str, answers: Sequence[Answer]) -> str:

@@ -271,9 +271,7 @@ def _schema(shape: type[BaseModel]) -> Mapping[str, Any]:
 
 
 def _wanted(schema: Mapping[str, Any]) -> str:
-    return (
-        f"Answer with one JSON object and nothing else. It must fit this JSON schema:\n{json.dumps(schema)}"
-    )
+    return f"Answer with one JSON object and nothing else. It must fit this JSON schema:\n{json.dumps(schema)}"
 
 
 def _mend(fault: Fault, schema: Mapping[str, Any]) -> list[Message]:
@@ -284,9 +282,7 @@ def _mend(fault: Fault, schema: Mapping[str, Any]) -> list[Message]:
     ]
 
 
-def _understand(
-    answer: AIMessage, dialect: Dialect, shape: type[Reply], read: Callable[[Reply], Result]
-) -> Result:
+def _understand(answer: AIMessage, dialect: Dialect, shape: type[Reply], read: Callable[[Reply], Result]) -> Result:
     if answer.tool_calls:
         data: Any = answer.tool_calls[0]["args"]
         said = json.dumps(data)

@@ -114,9 +114,7 @@ def _fault_of_status(error: Exception, status: int) -> Fault:
 
 
 def _status(error: Exception) -> int | None:
-    status = getattr(error, "status_code", None) or getattr(
-        getattr(error, "response", None), "status_code", None
-    )
+    status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
     return status if isinstance(status, int) and status >= HTTPStatus.BAD_REQUEST else None
 
 

@@ -45,15 +45,11 @@ def provider_and_model(name: str) -> tuple[str, str]:
     if not (provider and colon and model.strip()):
         raise ModelUnavailable(f"“{name}” is no model: write provider:name, such as openai:gpt-5-mini.")
     if provider not in _PROVIDERS:
-        raise ModelUnavailable(
-            f"There is no provider “{provider}”. Known are {', '.join(sorted(_PROVIDERS))}."
-        )
+        raise ModelUnavailable(f"There is no provider “{provider}”. Known are {', '.join(sorted(_PROVIDERS))}.")
     package = package_of(provider)
     if importlib.util.find_spec(package) is None:
         missing = package.replace("_", "-")
-        raise ModelUnavailable(
-            f"Models of {provider} need the package {missing}, which is not installed here."
-        )
+        raise ModelUnavailable(f"Models of {provider} need the package {missing}, which is not installed here.")
     return provider, model.strip()
 
 
@@ -81,9 +77,7 @@ def check_name(name: str, *, base_url: str, api_key: str, timeout: float = 3) ->
     if not offered or model in offered or f"{model}:latest" in offered:  # Ollama lets its tag be left out
         return None
     near = get_close_matches(model, offered, n=SUGGESTIONS, cutoff=0) or offered[:SUGGESTIONS]
-    return (
-        f"The model server has no model “{model}”. It has {', '.join(near)}{_more(len(offered) - len(near))}."
-    )
+    return f"The model server has no model “{model}”. It has {', '.join(near)}{_more(len(offered) - len(near))}."
 
 
 def _more(count: int) -> str:

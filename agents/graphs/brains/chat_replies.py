@@ -22,9 +22,7 @@ def _clamp(value: float) -> float:
 
 Words = Annotated[str, BeforeValidator(_clean)]
 SomeWords = Annotated[str, BeforeValidator(_clean), Field(min_length=1)]
-Share = Annotated[
-    float, AfterValidator(_clamp), Field(allow_inf_nan=False, description="A number from 0 to 1.")
-]
+Share = Annotated[float, AfterValidator(_clamp), Field(allow_inf_nan=False, description="A number from 0 to 1.")]
 Numbers = Annotated[list[int], Field(default_factory=list)]
 
 

@@ -3,10 +3,12 @@
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
@@ -19,6 +21,7 @@ YEAR = 365 * 24 * 3600
 STAY = 14 * 24 * 3600  # seconds that "stay signed in" lasts
 
 
+@method_decorator(login_not_required, name="dispatch")
 class Login(LoginView):
     """The sign-in page. A page part that htmx asked for after the session ran out becomes a whole visit."""
 
@@ -52,9 +55,7 @@ def preferences(request: HttpRequest) -> HttpResponseRedirect:
 
 def _remember(response: HttpResponse, name: str, value: str) -> None:
     if value:
-        response.set_cookie(
-            name, value, max_age=YEAR, secure=environment().https, httponly=True, samesite="Lax"
-        )
+        response.set_cookie(name, value, max_age=YEAR, secure=environment().https, httponly=True, samesite="Lax")
     else:
         response.delete_cookie(name)
 

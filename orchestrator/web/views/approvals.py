@@ -118,9 +118,7 @@ def _address(request: HttpRequest, approval: Approval) -> str:
 def _filters(request: HttpRequest) -> Filters:
     mine = request.GET.get("who") == "mine"
     risk = request.GET.get("risk", "")
-    return Filters(
-        person(request).pk if mine else None, risk if risk in set(Risk) else "", request.GET.get("tool", "")
-    )
+    return Filters(person(request).pk if mine else None, risk if risk in set(Risk) else "", request.GET.get("tool", ""))
 
 
 def _page(

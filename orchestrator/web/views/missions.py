@@ -22,6 +22,7 @@ from orchestrator.web.forms import parse_id
 from orchestrator.web.render import render_page
 
 REGIONS = ("head", "facts", "agents", "inspector", "details", "feed")
+HAPPENINGS, MOST_HAPPENINGS = 20, 300
 TABS = ("activity", "messages", "tools", "result")
 
 
@@ -71,13 +72,13 @@ def _context(request: HttpRequest, mission: AgentSession, chrome: Chrome) -> dic
         "usage": SimpleLazyObject(lambda: missions.usage(ModelCall.objects.filter(session__root=mission))),
         "groups": {group.name: group for group in Standing},
         "tab": tab if tab in TABS else "result" if mission.status == "succeeded" and not tab else "activity",
-        **_details(mission),
+        **_details(mission, more=request.GET.get("more") == "1"),
     }
 
 
-def _details(mission: AgentSession) -> Mapping[str, Any]:
+def _details(mission: AgentSession, *, more: bool) -> Mapping[str, Any]:
     reads: Mapping[str, Callable[[], Any]] = {
-        "happenings": lambda: activity.of_mission(mission.pk),
+        "happenings": lambda: activity.of_mission(mission.pk, limit=MOST_HAPPENINGS if more else HAPPENINGS),
         "messages_said": lambda: sessions.mission_messages(mission.pk),
         "executions": lambda: missions.tool_calls(mission.pk),
         "tabs": lambda: _tabs(missions.tallies(mission.pk)),

@@ -54,18 +54,14 @@ def test_plan_keeps_at_most_what_was_asked_for(server: ModelServer, brain: ChatB
     assert len(brain.plan(OBJECTIVE, SOURCES, PASSAGES, most=3).domains) == 3
 
 
-def test_plan_adds_the_rest_of_a_chosen_source_that_was_not_shown(
-    server: ModelServer, brain: ChatBrain
-) -> None:
+def test_plan_adds_the_rest_of_a_chosen_source_that_was_not_shown(server: ModelServer, brain: ChatBrain) -> None:
     many = [passage(number, f"Text {number}.") for number in range(500)]
     server.script.append(says(domains=[{"title": "All", "focus": "f", "sources": [1]}]))
     assert len(brain.plan(OBJECTIVE, SOURCES, many, most=1).domains[0].passage_ids) == 500
 
 
 def test_domain_of_which_nothing_is_known_gets_all_passages(server: ModelServer, brain: ChatBrain) -> None:
-    server.script.append(
-        says(domains=[{"title": "X", "focus": "f", "sources": [0, 7, -1], "passages": [99]}])
-    )
+    server.script.append(says(domains=[{"title": "X", "focus": "f", "sources": [0, 7, -1], "passages": [99]}]))
     domain = brain.plan(OBJECTIVE, SOURCES, PASSAGES, most=2).domains[0]
     assert domain.source_ids == ()
     assert domain.passage_ids == tuple(each.passage_id for each in PASSAGES)
@@ -98,9 +94,7 @@ def test_analyse_deals_the_passages_out(brain: ChatBrain) -> None:
 
 
 def test_item_without_known_passages_reads_all(server: ModelServer, brain: ChatBrain) -> None:
-    server.script.append(
-        says(items=[{"title": "t", "question": "q", "queries": ["a"] * 9 + [" "], "passages": [4]}])
-    )
+    server.script.append(says(items=[{"title": "t", "question": "q", "queries": ["a"] * 9 + [" "], "passages": [4]}]))
     (item,) = brain.analyse(QUESTION, PASSAGES, most=2)
     assert item.passage_ids == tuple(each.passage_id for each in PASSAGES)
     assert item.queries == ("a",)
@@ -151,9 +145,7 @@ def test_finding_of_an_unknown_passage_is_dropped(server: ModelServer, brain: Ch
     assert brain.extract("eggs?", [QUEEN]) == []
 
 
-def test_same_quote_counts_once_and_relevance_stays_in_its_range(
-    server: ModelServer, brain: ChatBrain
-) -> None:
+def test_same_quote_counts_once_and_relevance_stays_in_its_range(server: ModelServer, brain: ChatBrain) -> None:
     server.script.append(says(findings=[finding(relevance=85), finding(), finding(relevance=-3)]))
     assert [each.relevance for each in brain.extract("eggs?", [QUEEN])] == [1]
 
@@ -174,9 +166,7 @@ def test_best_passages_are_read_first_and_the_rest_only_if_they_say_nothing(
 
 def test_signs_that_the_database_refuses_do_not_come_through(server: ModelServer, brain: ChatBrain) -> None:
     answer = '{"findings": [{"statement": "E\\u0000g\\ud800gs", "passage": 1, "quote": "", "relevance": 1}]}'
-    server.script.append(
-        Turn(says=lambda _: answer.replace('"quote": ""', '"quote": "The queen lays eggs."'))
-    )
+    server.script.append(Turn(says=lambda _: answer.replace('"quote": ""', '"quote": "The queen lays eggs."')))
     assert brain.extract("eggs?", [QUEEN])[0].statement == "Eggs"
 
 
@@ -212,9 +202,7 @@ def test_answer_without_citation_is_asked_again(server: ModelServer, brain: Chat
     assert "cite the findings" in server.received[1].text
 
 
-def test_answer_may_say_that_something_is_missing_instead_of_citing(
-    server: ModelServer, brain: ChatBrain
-) -> None:
+def test_answer_may_say_that_something_is_missing_instead_of_citing(server: ModelServer, brain: ChatBrain) -> None:
     server.script.append(says(text="That is not said.", confidence=0.9, missing="The year."))
     answer = brain.synthesise("q", [EGGS], PASSAGES)
     assert (answer.citations, answer.missing, answer.confidence) == ((), "The year.", 0)

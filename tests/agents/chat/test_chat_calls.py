@@ -52,7 +52,21 @@ WRONG_SHAPE = Turn(says=lambda _: '{"findings": [{"passage": 1}], "more": true}'
         Turn(raw=b'{"error": "later"}'),
         Turn(raw=b""),
     ],
-    ids=str,
+    ids=[
+        *(
+            "malformed",
+            "no json",
+            "wrong shape",
+            "429",
+            "429 with a wait",
+            "500",
+            "503",
+            "408",
+            "cut",
+            "a page",
+        ),
+        *("broken", "no choices", "empty choices", "a list", "error in a 200", "empty"),
+    ],
 )
 def test_passing_fault_is_tried_again(server: ModelServer, bills: Bills, fault: Turn) -> None:
     server.script.append(fault)
@@ -90,9 +104,7 @@ def test_tries_are_bounded_and_counted(server: ModelServer, bills: Bills, retrie
     assert len(server.received) == retries + 1 == bills.only.tries
 
 
-@pytest.mark.parametrize(
-    "fault", [MALFORMED, NO_JSON, WRONG_SHAPE], ids=["malformed", "no json", "wrong shape"]
-)
+@pytest.mark.parametrize("fault", [MALFORMED, NO_JSON, WRONG_SHAPE], ids=["malformed", "no json", "wrong shape"])
 def test_model_that_never_fits_the_form_misbehaves(server: ModelServer, bills: Bills, fault: Turn) -> None:
     server.script.extend([fault] * 20)
     error = refusal(server, bills)
@@ -191,10 +203,10 @@ def test_server_that_is_down_is_said_to_be(bills: Bills) -> None:
     assert (bills.only.tries, bills.only.input_tokens, Decimal(bills.only.cost)) == (3, 0, Decimal(0))
 
 
-@pytest.mark.parametrize("late", ["3600", format_datetime(datetime.now(UTC) + timedelta(hours=1))])
-def test_longer_wait_than_the_call_may_take_ends_it_at_once(
-    server: ModelServer, bills: Bills, late: str
-) -> None:
+@pytest.mark.parametrize(
+    "late", ["3600", format_datetime(datetime.now(UTC) + timedelta(hours=1))], ids=["seconds", "date"]
+)
+def test_longer_wait_than_the_call_may_take_ends_it_at_once(server: ModelServer, bills: Bills, late: str) -> None:
     server.script.append(Turn(status=429, headers={"Retry-After": late}))
     error = refusal(server, bills)
     assert isinstance(error, ModelUnavailable)

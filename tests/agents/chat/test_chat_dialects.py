@@ -46,9 +46,7 @@ def test_model_that_ignores_tools_may_answer_in_words(server: ModelServer, bills
     assert extract(brain_of(server.base_url, bills, retries=0))
 
 
-def test_server_that_does_not_pass_the_form_on_is_asked_in_another_way(
-    server: ModelServer, bills: Bills
-) -> None:
+def test_server_that_does_not_pass_the_form_on_is_asked_in_another_way(server: ModelServer, bills: Bills) -> None:
     server.script.extend([NO_JSON, NO_JSON])
     extract(brain_of(server.base_url, bills))
     assert [each.dialect for each in server.received] == ["tools", "response_format", "text"]
@@ -92,9 +90,10 @@ def test_json_in_a_markdown_fence_is_read(server: ModelServer, bills: Bills, spe
         ("[1, 2]", None),
         ("{" * 50_000, None),
         ('{"a":' * 50_000, None),
+        ("{ " * 500 + '{"a": 1}', None),
         ("", None),
     ],
-    ids=["bare", "two", "after words", "list", "braces", "deep", "empty"],
+    ids=["bare", "two", "after words", "list", "braces", "deep", "too many starts", "empty"],
 )
 def test_longest_object_of_a_text_is_taken(text: str, found: Mapping[str, Any] | None) -> None:
     assert json_object(text) == found

@@ -20,9 +20,7 @@ def check(name: str, server: ModelServer, *, api_key: str = KEY, path: str = "")
     return chat.check_name(name, base_url=server.base_url + path, api_key=api_key)
 
 
-@pytest.mark.parametrize(
-    "name", [f"openai:{MODEL}", f" OpenAI:{MODEL} ", "openai:small", "openai:small:latest"]
-)
+@pytest.mark.parametrize("name", [f"openai:{MODEL}", f" OpenAI:{MODEL} ", "openai:small", "openai:small:latest"])
 def test_name_that_the_server_lists_is_right(server: ModelServer, name: str) -> None:
     assert check(name, server) is None
 
@@ -40,9 +38,7 @@ def test_long_list_is_cut() -> None:
     assert message.endswith("and 35 more.")
 
 
-@pytest.mark.parametrize(
-    "name", ["", "  ", "gpt", ":x", "openai:", "openai: ", "nobody:x", "core:x", "../x:y"]
-)
+@pytest.mark.parametrize("name", ["", "  ", "gpt", ":x", "openai:", "openai: ", "nobody:x", "core:x", "../x:y"])
 def test_name_of_wrong_form_or_provider_is_refused(server: ModelServer, name: str) -> None:
     assert check(name, server)
 

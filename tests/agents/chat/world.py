@@ -51,9 +51,7 @@ def brain_of(base_url: str, bills: Bills, **options: Any) -> chat.ChatBrain:
     return chat.connect(**{**settings, **options})
 
 
-def passage(
-    number: int, text: str, *, source: str = "bees.md", heading: str = "", score: float = 0
-) -> PassageText:
+def passage(number: int, text: str, *, source: str = "bees.md", heading: str = "", score: float = 0) -> PassageText:
     """A passage whose id no model could guess."""
     return PassageText(
         passage_id=f"passage-{number:03}-7f3a",
@@ -65,9 +63,7 @@ def passage(
     )
 
 
-DANCE = passage(
-    1, "A scout dances to show the way.\nThe dance tells distance and direction.", heading="Dance"
-)
+DANCE = passage(1, "A scout dances to show the way.\nThe dance tells distance and direction.", heading="Dance")
 QUEEN = passage(2, "The queen lays eggs. She may lay 2000 eggs a day.", heading="Queen")
 WAX = passage(3, "Workers make wax. Wax becomes comb.", source="wax.md", heading="Wax")
 PASSAGES = (DANCE, QUEEN, WAX)
@@ -78,9 +74,7 @@ SOURCES = (
 OBJECTIVE = "How does a bee colony work?"
 DOMAIN = Domain(key="bees", title="Bees", focus="What bees do.", source_ids=("id-of-bees.md",))
 QUESTION = Question(key="eggs", text="How many eggs does the queen lay?", domain="bees")
-EGGS = Finding(
-    statement="2000 a day.", passage_id=QUEEN.passage_id, quote="She may lay 2000 eggs a day.", relevance=1
-)
+EGGS = Finding(statement="2000 a day.", passage_id=QUEEN.passage_id, quote="She may lay 2000 eggs a day.", relevance=1)
 COMB = Finding(statement="Of wax.", passage_id=WAX.passage_id, quote="Wax becomes comb.", relevance=0.5)
 CITED = Answer(
     question="How many eggs?",

@@ -1,0 +1,20 @@
+"""For machines: is this process able to serve?"""
+
+from http import HTTPStatus
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from orchestrator import health
+
+
+@require_safe
+@never_cache
+@login_not_required
+def healthz(request: HttpRequest) -> JsonResponse:
+    """Which services answer. 503 only without the database: without Redis pages are served, but not live."""
+    services = {service.name.lower(): service.answers for service in health.services()}
+    status = HTTPStatus.OK if services["database"] else HTTPStatus.SERVICE_UNAVAILABLE
+    return JsonResponse(services, status=status)
