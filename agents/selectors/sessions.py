@@ -69,9 +69,7 @@ class Said:
 def said(session_id: UUID) -> list[Said]:
     """What an agent said and was told, oldest first. Two queries."""
     told = (
-        AgentCommunication.objects.filter(
-            Q(sender_session_id=session_id) | Q(receiver_session_id=session_id)
-        )
+        AgentCommunication.objects.filter(Q(sender_session_id=session_id) | Q(receiver_session_id=session_id))
         .select_related("sender_session", "receiver_session")
         .order_by("-created_at")[:MOST]
     )

@@ -178,7 +178,11 @@ def quoted(text: str, quote: str) -> SafeString:
 def marked(text: str, query: str) -> SafeString:
     """A text with the words of a query marked, each from its first letters on."""
     stems = {re.escape(word[:_STEM]) for word in re.findall(r"\w{3,}", query)}
-    return _marked(text, rf"\b(?:{'|'.join(sorted(stems, key=len, reverse=True))})\w*") if stems else format_html("{}", text)
+    return (
+        _marked(text, rf"\b(?:{'|'.join(sorted(stems, key=len, reverse=True))})\w*")
+        if stems
+        else format_html("{}", text)
+    )
 
 
 def _marked(text: str, pattern: str) -> SafeString:
