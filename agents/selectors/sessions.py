@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from agents.models import AgentCommunication, AgentMessage, AgentSession, AgentState, ToolExecution
+from agents.models import AgentCommunication, AgentMessage, AgentState, ToolExecution
 
 MOST = 200  # rows of one kind on the page
 
@@ -69,9 +69,7 @@ class Said:
 def said(session_id: UUID) -> list[Said]:
     """What an agent said and was told, oldest first. Two queries."""
     told = (
-        AgentCommunication.objects.filter(
-            Q(sender_session_id=session_id) | Q(receiver_session_id=session_id)
-        )
+        AgentCommunication.objects.filter(Q(sender_session_id=session_id) | Q(receiver_session_id=session_id))
         .select_related("sender_session", "receiver_session")
         .order_by("-created_at")[:MOST]
     )

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -22,7 +22,7 @@ from orchestrator.web import drawing, markdown, words
 
 register = template.Library()
 
-for name, function in {
+FILTERS: dict[str, Callable[[Any], Any]] = {
     "spelled": words.spelled,
     "amount": words.amount,
     "dollars": words.dollars,
@@ -33,7 +33,8 @@ for name, function in {
     "edits": words.edits,
     "subject": words.subject,
     "markdown": markdown.render,
-}.items():
+}
+for name, function in FILTERS.items():
     register.filter(name, function)
 
 _GAP = 0.6  # percent between two parts of a bar
@@ -178,7 +179,11 @@ def quoted(text: str, quote: str) -> SafeString:
 def marked(text: str, query: str) -> SafeString:
     """A text with the words of a query marked, each from its first letters on."""
     stems = {re.escape(word[:_STEM]) for word in re.findall(r"\w{3,}", query)}
-    return _marked(text, rf"\b(?:{'|'.join(sorted(stems, key=len, reverse=True))})\w*") if stems else format_html("{}", text)
+    return (
+        _marked(text, rf"\b(?:{'|'.join(sorted(stems, key=len, reverse=True))})\w*")
+        if stems
+        else format_html("{}", text)
+    )
 
 
 def _marked(text: str, pattern: str) -> SafeString:

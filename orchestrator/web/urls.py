@@ -3,7 +3,18 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from orchestrator.web.views import account, agents, approvals, memory, missions, new_mission, now, sessions, sources, system
+from orchestrator.web.views import (
+    account,
+    agents,
+    approvals,
+    memory,
+    missions,
+    new_mission,
+    now,
+    sessions,
+    sources,
+    system,
+)
 
 urlpatterns = [
     path("", now.show, name="now"),
