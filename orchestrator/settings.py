@@ -149,6 +149,9 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_TASK_CREATE_MISSING_QUEUES = True
+CELERY_BEAT_SCHEDULE = {
+    "tidy": {"task": "queenright.tidy", "schedule": 3600, "options": {"queue": "worker", "expires": 3600}},
+}
 
 LOGGING = {
     "version": 1,
