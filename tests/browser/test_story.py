@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.stack import Stack
@@ -25,7 +24,7 @@ def start_mission(page: Page, objective: str, *, files: list[FilePayload] | None
     """Start a research mission on `files`, or on the example folder."""
     page.goto("/")
     page.get_by_role("link", name="New mission").first.click()
-    page.get_by_label("Objective").fill(objective)
+    page.get_by_role("textbox", name="Objective").fill(objective)
     if files:
         page.set_input_files("#files", files)
         for file in files:
@@ -41,12 +40,13 @@ def feeding() -> FilePayload:
     return {"name": "feeding.md", "mimeType": "text/markdown", "buffer": FEEDING.encode()}
 
 
-def open_request(page: Page) -> None:
-    """Wait for the number of waits in the tab's title, then open the request."""
-    page.wait_for_function("document.title.startsWith('(1)')")
-    page.get_by_role("link", name=re.compile("Approvals")).first.click()
-    page.get_by_role("link", name="Publish a report").first.click()
-    page.wait_for_selector("#decide")
+def open_request(page: Page, objective: str) -> None:
+    """Wait until the tab's title counts a wait, then open the request of that mission."""
+    expect(page).to_have_title(re.compile(r"^\(\d+\)"))
+    page.goto("/approvals/")
+    card = page.locator("li.acard", has_text=objective[:30])
+    card.get_by_role("link").click()
+    expect(page.locator(".chain")).to_contain_text(objective)
 
 
 def outbox(stack: Stack) -> dict[str, str]:
@@ -68,7 +68,9 @@ def test_a_mission_from_objective_to_report_with_a_kill_on_the_way(stack: Stack,
     stack.kill("workers")
     for level in ("Queen", "Architect", "Specialist", "Worker"):
         expect(tree.get_by_text(level, exact=True).first).to_be_visible()
-    open_request(page)
+    expect(page).to_have_title(re.compile(r"^\(1\)"))
+    expect(page.get_by_role("link", name=re.compile("Approvals")).first).to_contain_text("1")
+    open_request(page, OBJECTIVE)
     for words in ("Medium risk", "I want to put the report", OBJECTIVE, "Writes one file", "outbox"):
         expect(page.locator("main")).to_contain_text(words)
     page.keyboard.press("a")
@@ -87,14 +89,14 @@ def test_a_mission_from_objective_to_report_with_a_kill_on_the_way(stack: Stack,
 
 def test_memory_finds_by_meaning(stack: Stack, sign_in):
     page = sign_in()
-    start_mission(page, "How should bees be fed in autumn?", files=[feeding()])
-    open_request(page)
+    objective = "How should bees be fed in autumn?"
+    start_mission(page, objective, files=[feeding()])
+    open_request(page, objective)
     page.goto("/memory/")
     page.locator("main input[type=search]").fill("insects that run out of food in the cold season")
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_contain_text(re.compile("starve|syrup|stores"))
-    page.goto("/approvals/")
-    page.get_by_role("link", name="Publish a report").first.click()
+    open_request(page, objective)
     reject(page, "Not needed any more")
 
 
@@ -108,9 +110,10 @@ def reject(page: Page, reason: str) -> None:
 
 def test_an_edited_name_is_what_is_published(stack: Stack, sign_in):
     page = sign_in()
-    start_mission(page, "How much do bees need for winter?", files=[feeding()])
+    objective = "How much do bees need for winter?"
+    start_mission(page, objective, files=[feeding()])
     mission = page.url
-    open_request(page)
+    open_request(page, objective)
     page.fill("#arg-file_name", "winter stores.md")
     expect(page.locator("#decide")).to_contain_text("1 edit")
     page.get_by_role("button", name=re.compile("^Approve")).click()
@@ -120,30 +123,33 @@ def test_an_edited_name_is_what_is_published(stack: Stack, sign_in):
     assert "winter stores.md" in outbox(stack)
 
 
-@pytest.mark.parametrize("bad", ["../escape.md", "no-ending", "winter stores.md", ""])
-def test_a_name_that_cannot_be_used_is_refused_beside_its_field(stack: Stack, sign_in, bad):
-    before = outbox(stack)
+def test_a_name_that_cannot_be_used_is_refused_beside_its_field(stack: Stack, sign_in):
     page = sign_in()
-    page.goto("/approvals/")
-    if not page.get_by_role("link", name="Publish a report").count():
-        start_mission(page, "When is it too cold for syrup?", files=[feeding()])
-    open_request(page)
-    page.fill("#arg-file_name", bad)
-    page.fill("#arg-title", "My own title")
-    page.locator("#decision, form#decision").evaluate("form => form.noValidate = true")
-    page.get_by_role("button", name=re.compile("^Approve")).click()
-    expect(page.locator("#arg-file_name-error")).to_be_visible()
-    expect(page.locator("#arg-title")).to_have_value("My own title")
+    objective = "When is it too cold for syrup?"
+    start_mission(page, objective, files=[feeding()])
+    open_request(page, objective)
+    taken = stack.data / "outbox" / "first" / "taken.md"
+    taken.parent.mkdir(parents=True, exist_ok=True)
+    taken.write_text("somebody else's")
+    before = outbox(stack)
+    for bad in ("../escape.md", "no-ending", "taken.md", ""):
+        page.fill("#arg-file_name", bad)
+        page.fill("#arg-title", f"My title for {bad}")
+        page.locator("#decision").evaluate("form => form.noValidate = true")
+        page.get_by_role("button", name=re.compile("^Approve")).click()
+        expect(page.locator("#arg-file_name-error")).to_be_visible()
+        expect(page.locator("#arg-title")).to_have_value(f"My title for {bad}")
+        expect(page.locator("#arg-file_name")).to_have_value(bad)
     assert outbox(stack) == before
+    reject(page, "No good name was found")
 
 
 def test_a_rejected_agent_finishes_without_publishing_and_says_so(stack: Stack, sign_in):
     page = sign_in()
     before = outbox(stack)
-    page.goto("/approvals/")
-    if not page.get_by_role("link", name="Publish a report").count():
-        start_mission(page, "When must feeding stop?", files=[feeding()])
-    open_request(page)
+    objective = "When must feeding stop?"
+    start_mission(page, objective, files=[feeding()])
+    open_request(page, objective)
     stack.restart()
     page.reload()
     reject(page, "The numbers are not checked")
@@ -155,8 +161,9 @@ def test_a_rejected_agent_finishes_without_publishing_and_says_so(stack: Stack, 
 
 def test_of_two_people_one_decides_and_the_other_reads_who(stack: Stack, sign_in):
     first, second = sign_in(), sign_in()
-    start_mission(first, "What does fermented syrup do?", files=[feeding()])
-    open_request(first)
+    objective = "What does fermented syrup do?"
+    start_mission(first, objective, files=[feeding()])
+    open_request(first, objective)
     second.goto(first.url)
     second.fill("#arg-file_name", "mine.md")
     before = set(outbox(stack))
@@ -177,7 +184,7 @@ def test_of_two_people_one_decides_and_the_other_reads_who(stack: Stack, sign_in
 def test_files_that_cannot_be_read_are_refused_one_by_one_and_nothing_is_lost(sign_in, tmp_path: Path):
     page = sign_in()
     page.goto("/missions/new/")
-    page.get_by_label("Objective").fill("Keep me")
+    page.get_by_role("textbox", name="Objective").fill("Keep me")
     huge = tmp_path / "huge.txt"
     huge.write_bytes(b"words and words\n" * 2_000_000)
     binary = {"name": "program.md", "mimeType": "text/markdown", "buffer": bytes(range(256)) * 40}
@@ -189,7 +196,7 @@ def test_files_that_cannot_be_read_are_refused_one_by_one_and_nothing_is_lost(si
     page.fill("#folder", "/etc")
     page.get_by_role("button", name="Add folder").click()
     expect(page.locator("#folder-error, #sources [role=alert]").first).to_be_visible()
-    page.get_by_label("Objective").fill("")
+    page.get_by_role("textbox", name="Objective").fill("")
     page.get_by_role("button", name="Start the mission").click()
     expect(page.locator("#objective-error")).to_be_visible()
     expect(page.locator("#sources [data-s=ok]")).to_contain_text("feeding.md")
