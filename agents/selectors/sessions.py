@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from agents.models import AgentCommunication, AgentMessage, AgentSession, AgentState, ToolExecution
+from agents.models import AgentCommunication, AgentMessage, AgentState, ToolExecution
 
 MOST = 200  # rows of one kind on the page
 

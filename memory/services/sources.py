@@ -53,7 +53,7 @@ def stage(
         raise SourceEmpty(f"There is nothing to read in {document.name}.", name=document.name)
     sha256 = hashlib.sha256(data).hexdigest()
     with transaction.atomic():
-        _lock(draft.draft_id)
+        lock_draft(draft.draft_id)
         if MissionSource.objects.filter(draft_id=draft.draft_id).exclude(user=draft.user).exists():
             raise NotFound
         known = MissionSource.objects.filter(draft_id=draft.draft_id, sha256=sha256).first()
@@ -65,7 +65,7 @@ def stage(
         return _create(draft, document, pieces, sha256=sha256, size=len(data), origin=origin)
 
 
-def _lock(draft_id: UUID) -> None:
+def lock_draft(draft_id: UUID) -> None:
     """One change to a draft at a time, until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"draft {draft_id}"])
@@ -161,7 +161,7 @@ def adopt(draft_id: UUID, mission: AgentSession, *, user: User) -> int:
 
     It waits for a file that is just being staged.
     """
-    _lock(draft_id)
+    lock_draft(draft_id)
     mine = MissionSource.objects.filter(draft_id=draft_id, user=user)
     MissionPassage.objects.filter(source__in=mine).exclude(project_id=mission.project_id).update(
         project_id=mission.project_id

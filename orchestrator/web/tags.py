@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -22,7 +22,7 @@ from orchestrator.web import drawing, markdown, words
 
 register = template.Library()
 
-for name, function in {
+FILTERS: dict[str, Callable[[Any], Any]] = {
     "spelled": words.spelled,
     "amount": words.amount,
     "dollars": words.dollars,
@@ -33,7 +33,8 @@ for name, function in {
     "edits": words.edits,
     "subject": words.subject,
     "markdown": markdown.render,
-}.items():
+}
+for name, function in FILTERS.items():
     register.filter(name, function)
 
 _GAP = 0.6  # percent between two parts of a bar

@@ -3,25 +3,25 @@
 The address names a draft, so a reload keeps what was staged. Everything works as one plain form too.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.contrib import messages
-from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_http_methods
 
+from agents import access
 from agents.errors import InvalidInput
 from agents.ids import derived_id
 from agents.models import AgentSession
+from agents.roles import Role
 from memory.documents import ACCEPTED
-from memory.errors import SourceRefused
+from memory.errors import FolderRefused, SourceRefused
 from memory.services import sources as staged_sources
 from orchestrator.actions import missions, sources
 from orchestrator.conf import model_settings, source_limits
@@ -53,6 +53,7 @@ class Form:
     folder: str = ""
     errors: dict[str, str] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
+    ignored: tuple[str, ...] = ()
 
     @property
     def chosen_model(self) -> str:
@@ -63,53 +64,63 @@ class Form:
 @require_http_methods(["GET", "HEAD", "POST"])
 def show(request: HttpRequest) -> HttpResponse:
     """The form; what it does is named by the button that sent it."""
-    chrome = enter(request)
     draft = request.GET.get("draft", "")
-    if not draft or (request.method != "POST" and _mission_of(request, parse_id(draft))):
-        return redirect(f"{reverse('new_mission')}?draft={uuid4()}")
-    form = Form(parse_id(draft))
     if request.method != "POST":
-        return _page(request, chrome, form)
-    _read(request, form)
+        chrome = enter(request)
+        access.project_for(person(request), chrome.project.pk, role=Role.OPERATOR)
+        if not draft or _mission_of(request, parse_id(draft)):
+            return redirect(f"{reverse('new_mission')}?draft={uuid4()}")
+        return _page(request, chrome, Form(parse_id(draft)))
+    # the project that the form was opened in: another tab may have gone over to another one
+    project = access.project_for(person(request), parse_id(request.POST.get("project", "")), role=Role.OPERATOR)
+    chrome = enter(request, project.pk)
+    form = _sent(request, parse_id(draft))
     act = request.POST.get("do", "start")
-    if act == "start":
-        return _start(request, chrome, form)
-    if act.startswith("drop:"):
-        sources.drop(person(request), form.draft_id, parse_id(act.removeprefix("drop:")))
-    return _page(request, chrome, form)
+    _stage(request, chrome, form, act)
+    return _start(request, chrome, form) if act == "start" else _page(request, chrome, form)
 
 
-def _read(request: HttpRequest, form: Form) -> None:
-    """Take over the fields, and stage whatever files and folder came with them."""
-    form.objective = request.POST.get("objective", "")
-    form.choice = request.POST.get("choice", EXTRACTIVE)
-    form.model = request.POST.get("model", "")
-    form.folder = request.POST.get("folder", "").strip()
-    project = enter(request).project.pk
-    _stage_files(request, project, form, request.FILES.getlist("files"))
-    act = request.POST.get("do", "start")
-    if act == "example":
-        _stage_folder(request, project, form, str(example()))
-    elif form.folder and act in ("folder", "start"):
-        _stage_folder(request, project, form, form.folder)
+def _sent(request: HttpRequest, draft_id: UUID) -> Form:
+    return Form(
+        draft_id,
+        objective=request.POST.get("objective", ""),
+        choice=request.POST.get("choice", EXTRACTIVE),
+        model=request.POST.get("model", ""),
+        folder=request.POST.get("folder", "").strip(),
+    )
 
 
-def _stage_files(request: HttpRequest, project: UUID, form: Form, files: Iterable[UploadedFile]) -> None:
-    for file in files:
-        name = file.name or "unnamed"
+def _stage(request: HttpRequest, chrome: Chrome, form: Form, act: str) -> None:
+    """Take what came with the form: files at any button, a folder at its own, at the example's, and at the start."""
+    user, project = person(request), chrome.project.pk
+    for file in request.FILES.getlist("files"):
         try:
-            sources.stage_file(person(request), project, draft_id=form.draft_id, name=name, file=file)
+            sources.stage_file(user, project, draft_id=form.draft_id, file=file)
         except SourceRefused as error:
-            form.refusals.append(Refusal(name, str(error)))
+            form.refusals.append(Refusal(file.name or "unnamed", str(error)))
+    if act.startswith("drop:"):
+        source_id = parse_id(act.removeprefix("drop:"))
+        sources.unstage(user, project, draft_id=form.draft_id, source_id=source_id)
+    elif act == "example":
+        _stage_folder(request, chrome, form, str(example()))
+    elif act == "folder" or (act == "start" and form.folder):
+        _stage_folder(request, chrome, form, form.folder)
 
 
-def _stage_folder(request: HttpRequest, project: UUID, form: Form, folder: str) -> None:
+def _stage_folder(request: HttpRequest, chrome: Chrome, form: Form, folder: str) -> None:
+    if not folder:
+        form.errors["folder"] = "Name a folder first."
+        return
     try:
-        refused = sources.stage_folder(person(request), project, draft_id=form.draft_id, folder=folder)
-    except InvalidInput as error:
-        form.errors |= error.data.get("fields") or {"folder": str(error)}
+        outcome = sources.stage_folder(person(request), chrome.project.pk, draft_id=form.draft_id, folder=folder)
+    except FolderRefused as error:
+        form.errors["folder"] = str(error)
+        return
+    form.refusals += [Refusal(error.data.get("name", folder), str(error)) for error in outcome.refused]
+    form.ignored = outcome.ignored
+    if not outcome.staged and not outcome.refused:
+        form.errors["folder"] = f"There is no file of a type that can be read in {folder}."
     else:
-        form.refusals += [Refusal(name, why) for name, why in refused]
         form.folder = ""
 
 
@@ -123,7 +134,11 @@ def _start(request: HttpRequest, chrome: Chrome, form: Form) -> HttpResponse:
     if earlier and earlier.goal != form.objective.strip():
         form.draft_id = uuid4()
         form.errors["sources"] = f"The sources of this form belong to “{earlier.name}” now. Add them again."
-    if not form.errors and not form.refusals:
+    if form.refusals:
+        form.errors["sources"] = "Some files were not taken. Start again to go without them."
+    if form.choice == OTHER and not form.chosen_model:
+        form.errors["model"] = "Name a model, as provider:name, or choose to go without one."
+    if not form.errors:
         try:
             mission = missions.start(
                 person(request),
