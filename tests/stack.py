@@ -174,7 +174,7 @@ class Stack:
 def running_stack(**variables: Any):
     """A stack that is ready, on an empty data folder; ended and its folder emptied afterwards."""
     folder, lock = claim_folder("queenright-stack")
-    stack = Stack(folder / "data", **variables).start()
+    stack = Stack(folder / "data", port=None, prefix=(), **variables).start()
     try:
         yield stack.wait()
     finally:
