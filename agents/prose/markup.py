@@ -18,6 +18,8 @@ _EMPHASIS = re.compile(
 )
 _ADMONITION = re.compile(r"\A\.\.[ \t]+[a-z-]+::\s*")
 _ROLE = re.compile(r":[a-z:+-]+:`")  # reStructuredText: :func:`name`
+_RST_LINK = re.compile(r"`([^`<>]+?)(?:\s*<[^`<>]*>)?`_{1,2}(?!\w)")
+_SUBSTITUTION = re.compile(r"(?<![\w|])\|([\w-]+)\|(?![\w|])")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _SPACE = re.compile(r"\s+")
 _PLACEHOLDER = "\ue000"  # of Unicode's private use
@@ -29,6 +31,7 @@ _MARKS = (
     (_TAG, ""),
     (_STRONG, r"\2"),
     (_EMPHASIS, r"\1\2"),
+    (_SUBSTITUTION, r"\1"),
     (_ESCAPE, r"\1"),
 )
 
@@ -36,6 +39,7 @@ _MARKS = (
 def plain(text: str) -> str:
     """`text` without Markdown's marks, tags and line breaks. Code keeps its words and loses its ticks."""
     text = _ROLE.sub("`", _ADMONITION.sub("", _ITEM_MARK.sub("", _QUOTE_MARKS.sub("", text))))
+    text = _RST_LINK.sub(r"\1", text)
     code: list[str] = []
 
     def put_aside(found: re.Match[str]) -> str:

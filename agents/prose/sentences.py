@@ -63,9 +63,9 @@ def _ends(text: str, begin: int, mark: int, after: int, end: int) -> bool:
     """Does the mark at `mark` end the sentence that began at `begin`?"""
     found = _NEXT_WORD.match(text, after, end)
     following = found["word"] if found else ""
-    if not following:
+    if not found or not following:
         return True
-    if following[0].islower():
+    if following[0].islower() and "`" not in found[0]:  # a name of code begins a sentence in its own case
         return False
     if text[mark] != "." or text.startswith("..", mark):
         return True

@@ -113,14 +113,15 @@ def _different(ordered: Sequence[str]) -> Iterator[str]:
             yield phrase
 
 
-def best_headings(own: Sequence[PassageText], everything: Sequence[PassageText], *, most: int) -> list[str]:
-    """Headings that name a group: of much of it, of little else, and rather deep than high."""
+def best_headings(own: Sequence[PassageText], everything: Sequence[PassageText], *, most: int) -> dict[str, float]:
+    """Headings that name a group, with how well: of much of it, of little else, and rather deep than high."""
     inside, overall = _heading_counts(own), _heading_counts(everything)
     scores = {
         heading: (count / len(own)) ** 0.5 * (count / overall[heading][0]) * (1 + 0.1 * depth)
         for heading, (count, depth) in inside.items()
     }
-    return sorted(scores, key=lambda heading: (-scores[heading], heading))[:most]
+    best = sorted(scores, key=lambda heading: (-scores[heading], heading))[:most]
+    return {heading: scores[heading] for heading in best}
 
 
 def _heading_counts(passages: Sequence[PassageText]) -> dict[str, tuple[int, int]]:

@@ -1,5 +1,6 @@
 """The extractive queen's and architect's thinking: what belongs together, what it is called, what to ask of it."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
@@ -10,7 +11,8 @@ from agents.graphs.brains import extractive_questions as questions
 from agents.graphs.brains.chat_reading import keys, line
 from agents.graphs.brains.extractive_clusters import Vectors, cluster
 from agents.graphs.brains.extractive_phrases import best_headings, heading_parts, key_phrases, prose
-from agents.graphs.brains.extractive_relevance import Scores, topic
+from agents.graphs.brains.extractive_relevance import ANSWERS, Scores, relevance, topic
+from agents.graphs.brains.extractive_statements import statements
 from agents.graphs.findings import Domain, PassageText, Plan, Question, SourceOutline
 from agents.prose.sentences import sentences
 
@@ -25,6 +27,7 @@ LONGEST_TITLE = 60  # characters
 _PASSAGE_BEARS = 0.5
 _SECTION_BEARS = 0.7
 _ASKED_ALREADY = 0.75  # cosine of two questions that ask the same
+_NAMES = 0.25  # cosine from which a heading says what stands under it
 _MOST_OFFERED = 2  # questions of its own that an architect adds to those that the objective asks
 
 
@@ -53,9 +56,9 @@ def plan(
     near = (vectors @ embed([objective, *map(topic, asked)]).T).astype(np.float64)
     best = near.max(axis=1)
     kept = _bearing(best)
-    groups = _grouped(vectors[kept], kept, most)
+    groups = _whole_sections(_grouped(vectors[kept], kept, most), passages)
     groups.sort(key=lambda group: (-_top(best[group]), group[0]))
-    titles = _titles([[passages[place] for place in group] for group in groups])
+    titles = _titles([[passages[place] for place in group] for group in groups], objective, embed)
     focus = _assigned(asked, near[:, 1:], groups)
     domains = tuple(
         _domain(key, title, asks, [passages[place] for place in sorted(group, key=lambda place: (-best[place], place))])
@@ -83,6 +86,25 @@ def _grouped(vectors: Vectors, places: Sequence[int], most: int) -> list[list[in
     return groups
 
 
+def _whole_sections(groups: Sequence[Sequence[int]], passages: Sequence[PassageText]) -> list[list[int]]:
+    """The groups with each section's passages together, where most of them are; empty ones are left out."""
+    votes: dict[tuple[str, str], Counter[int]] = {}
+    for number, group in enumerate(groups):
+        for place in group:
+            votes.setdefault(_section_of(passages[place]), Counter())[number] += 1
+    moved: list[list[int]] = [[] for _ in groups]
+    for place in sorted(place for group in groups for place in group):
+        section = _section_of(passages[place])
+        of_its_own = not section[1]  # no heading: nothing says that it belongs with its neighbours
+        own = next(number for number, group in enumerate(groups) if place in group)
+        moved[own if of_its_own else votes[section].most_common(1)[0][0]].append(place)
+    return [group for group in moved if group]
+
+
+def _section_of(passage: PassageText) -> tuple[str, str]:
+    return passage.source_id, passage.heading
+
+
 def _top(scores: Scores) -> float:
     """The mean of the best three."""
     return float(np.sort(scores)[-3:].mean())
@@ -97,19 +119,32 @@ def _assigned(asked: Sequence[str], near: Scores, groups: Sequence[Sequence[int]
     return assigned
 
 
-def _titles(groups: Sequence[Sequence[PassageText]]) -> list[str]:
-    """A name for each group: a heading that is of much of it and of little else, or its key phrases."""
+def _titles(groups: Sequence[Sequence[PassageText]], objective: str, embed: Embed) -> list[str]:
+    """A name for each group: a heading of much of it, of little else and near to the objective, or key phrases."""
     everything = [passage for group in groups for passage in group]
     titles: list[str] = []
     for number, group in enumerate(groups):
         others = [passage for place, other in enumerate(groups) if place != number for passage in other]
-        offers = [_placed(heading, group) for heading in best_headings(group, everything, most=6)]
+        offers = [_placed(heading, group) for heading in _fitting(group, everything, objective, embed)]
         phrases = key_phrases([prose(one.text) for one in group], [prose(one.text) for one in others], most=2)
         offers += [" and ".join(phrases)] if phrases else []
         offers += [f"{PurePath(group[0].source).stem} {number + 1}"]
         fresh = (line(offer, LONGEST_TITLE) for offer in offers if offer)
         titles.append(next(offer for offer in fresh if offer not in titles))
-    return [title[0].upper() + title[1:] for title in titles]
+    return [title[0].upper() + title[1:] for title in map(questions.calm, titles)]
+
+
+def _fitting(
+    group: Sequence[PassageText], everything: Sequence[PassageText], objective: str, embed: Embed
+) -> list[str]:
+    """Headings that name the group, those first that are also near to the objective."""
+    weights = best_headings(group, everything, most=8)
+    asked, *named = embed([topic(objective), *weights])
+    fit = {
+        heading: weights[heading] * (0.4 + float(vector @ asked))
+        for heading, vector in zip(weights, named, strict=True)
+    }
+    return sorted(fit, key=lambda heading: (-fit[heading], heading))
 
 
 def _placed(heading: str, group: Sequence[PassageText]) -> str:
@@ -158,52 +193,86 @@ def split(
         return _numbered(asked[:most] or questions.asked(objective)[:1], [[]], domain)
     vectors = embed([in_context(passage) for passage in passages])
     wanted = embed([objective, *map(topic, asked)])
-    sections = _sections(passages, vectors)
+    sections = _sections(passages, vectors, embed)
     near = (vectors @ wanted.T).max(axis=1).astype(np.float64)
     offered = [_top(near[section.places]) for section in sections]
     order = sorted(range(len(sections)), key=lambda place: (-offered[place], place))
     worth = [sections[place] for place in order if offered[place] >= _SECTION_BEARS * offered[order[0]]]
-    chosen = _different(asked, worth, most, embed)
+    chosen = _different(asked, worth, most, passages, embed)
     texts = [text for text, _ in chosen] or questions.asked(objective)[:1]
     return _numbered(texts, _passages_of(texts, dict(chosen), passages, vectors, embed), domain)
 
 
-def _sections(passages: Sequence[PassageText], vectors: Vectors) -> list[_Section]:
-    """The passages by what they stand under; those without headings in groups named by their phrases."""
+def _sections(passages: Sequence[PassageText], vectors: Vectors, embed: Embed) -> list[_Section]:
+    """The passages by what they stand under, each with the question that it answers.
+
+    A heading that is far from what stands under it is a figure of speech: then phrases of the text name it.
+    """
     places: dict[tuple[str, ...], list[int]] = {}
     bare: list[int] = []
+    titles = _document_titles(passages)
     for place, passage in enumerate(passages):
         if passage.heading:
-            places.setdefault(tuple(_path(passage)[-2:]), []).append(place)
+            places.setdefault(tuple(_path(passage)), []).append(place)
         else:
             bare.append(place)
-    found = [
-        _Section(questions.offered(path[-1], path[-2] if len(path) > 1 else ""), own) for path, own in places.items()
-    ]
-    for group in _grouped(vectors[bare], bare, 4) if bare else []:
-        own = [prose(passages[place].text) for place in group]
-        others = [prose(passages[place].text) for place in bare if place not in group]
-        phrases = key_phrases(own, others, most=2)
-        if phrases:
-            found.append(_Section(questions.about(phrases), group))
-    return [section for section in found if section.question]
+    found = [_Section(_offered(path, titles), own) for path, own in places.items()]
+    spoken = embed([topic(section.question) for section in found])
+    near = [float((vectors[section.places] @ words).max()) for section, words in zip(found, spoken, strict=True)]
+    bare_groups = _grouped(vectors[bare], bare, 4) if bare else []
+    unnamed = [*(section.places for section, cosine in zip(found, near, strict=True) if cosine < _NAMES), *bare_groups]
+    named = [section for section, cosine in zip(found, near, strict=True) if cosine >= _NAMES and section.question]
+    return named + [section for group in unnamed if (section := _by_phrases(group, passages)).question]
+
+
+def _by_phrases(group: Sequence[int], passages: Sequence[PassageText]) -> _Section:
+    """A section whose question names what its texts have and the others have not."""
+    others = [prose(passage.text) for place, passage in enumerate(passages) if place not in group]
+    phrases = key_phrases([prose(passages[place].text) for place in group], others, most=2)
+    return _Section(questions.about(phrases) if phrases else "", list(group))
+
+
+def _document_titles(passages: Sequence[PassageText]) -> set[tuple[str, ...]]:
+    """Paths of headings under which all else of their source stands."""
+    paths: dict[str, list[list[str]]] = {}
+    for passage in passages:
+        paths.setdefault(passage.source_id, []).append(_path(passage))
+    return {
+        tuple(own[0][:length])
+        for own in paths.values()
+        for length in (1, 2)
+        if len({tuple(path[:length]) for path in own}) == 1 and any(len(path) > length for path in own)
+    }
+
+
+def _offered(path: tuple[str, ...], titles: set[tuple[str, ...]]) -> str:
+    """The question that a section answers, by its path."""
+    if path in titles:
+        return questions.introduced(path[-1])
+    return questions.offered(path[-1], path[-2] if len(path) > 1 else "")
 
 
 def _different(
-    asked: Sequence[str], sections: Sequence[_Section], most: int, embed: Embed
+    asked: Sequence[str], sections: Sequence[_Section], most: int, passages: Sequence[PassageText], embed: Embed
 ) -> list[tuple[str, list[int]]]:
-    """The asked questions and as many offered ones as are no repetition, each with the places of its section."""
+    """The asked questions, and offered ones that repeat none and that their own sections answer, with these."""
     options = [*((question, []) for question in asked), *((section.question, section.places) for section in sections)]
-    if not options:
-        return []
     vectors = embed([topic(question) for question, _ in options])
-    chosen: list[int] = []
-    for place in range(len(options)):
+    chosen: list[int] = list(range(min(len(asked), most)))
+    room = min(most, len(asked) + _MOST_OFFERED) if asked else most
+    for place in range(len(asked), len(options)):
+        if len(chosen) >= room:
+            break
         repeats = any(float(vectors[place] @ vectors[other]) >= _ASKED_ALREADY for other in chosen)
-        room = most if place < len(asked) or not asked else min(most, len(asked) + _MOST_OFFERED)
-        if len(chosen) < room and not (place >= len(asked) and repeats):
+        if not repeats and _is_answered(*options[place], passages, embed):
             chosen.append(place)
     return [options[place] for place in chosen]
+
+
+def _is_answered(question: str, places: Sequence[int], passages: Sequence[PassageText], embed: Embed) -> bool:
+    """Do the passages state something that answers the question?"""
+    found = statements([passages[place] for place in places][:PASSAGES_OF_QUESTION])
+    return bool(found) and float(relevance(question, found, embed)[0].max()) >= ANSWERS
 
 
 def _passages_of(

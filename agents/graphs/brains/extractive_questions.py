@@ -52,6 +52,8 @@ _MAYBE_IMPERATIVES = word_set(
     read release run scale search share sort store stream switch test view"""
 )
 _OBJECT_STARTS = word_set("a all an any each in into it multiple on several the this to two with your")
+_SMALL = word_set("a an and as at by for from in into of on or the through to with")
+_VOWEL = re.compile("[AEIOUY]")
 # headings that say nothing without what they stand under
 _GENERIC = {
     "overview": "What is {parent}?",
@@ -110,11 +112,11 @@ def asked(objective: str) -> list[str]:
     text = " ".join(objective.split())
     found: list[str] = []
     subject = ""
-    for start, end in sentences(text):
-        for number, part in enumerate(_FURTHER.split(text[start:end])):
+    for sentence in (text[start:end] for start, end in sentences(text)):
+        for number, part in enumerate(_parts(sentence)):
             if not part.strip(" .!?") or (number and re.match(r"(?:a|an|with)\s", part)):
                 continue  # "a list of five" says how to answer, not what
-            question = _question(part)
+            question = _question(part, direct=sentence.endswith("?"))
             named = _NAMED_SUBJECT.search(question)
             if subject and not named:
                 question = _PRONOUN.sub(subject, question, count=1)
@@ -123,13 +125,30 @@ def asked(objective: str) -> list[str]:
     return list(dict.fromkeys(found)) or [text]
 
 
-def _question(part: str) -> str:
-    """One part of an objective as a question."""
+def _parts(sentence: str) -> list[str]:
+    """The sentence cut before further question words; a part that names nothing itself stays with the one before."""
+    spans: list[tuple[int, int]] = []
+    start = 0
+    for cut in [*_FURTHER.finditer(sentence), None]:
+        end = cut.start() if cut else len(sentence)
+        part = sentence[start:end]
+        if spans and not _PRONOUN.search(part) and len(content_words(part)) < 2:
+            spans[-1] = (spans[-1][0], end)
+        else:
+            spans.append((start, end))
+        start = cut.end() if cut else end
+    return [sentence[first:last] for first, last in spans]
+
+
+def _question(part: str, *, direct: bool) -> str:
+    """One part of an objective as a question; `direct`: it stands in a sentence that ends with a question mark."""
     plain = _WISH.sub("", part, count=1).strip()
     told = _TOLD.match(plain)
     text = (plain[told.end() :] if told else plain).strip().rstrip(".!?;:, ")
+    if direct and not told:
+        return _sentence(text, "?")
     if _ASKS.match(text):
-        return _sentence(text if part.rstrip().endswith("?") and not told else _turned(text), "?")
+        return _sentence(_turned(text), "?")
     verb = told["told"].lower() if told else ""
     if verb == "compare":
         return _sentence(f"how do {text} compare", "?")
@@ -140,7 +159,7 @@ def _question(part: str) -> str:
         return _sentence(f"which {kinds['kind']} {kinds['rest']}", "?")
     if verb or len(text.split()) <= 8:
         return _sentence(f"what do the sources say about {text}", "?")
-    return _sentence(text, "?" if part.rstrip().endswith("?") else ".")
+    return _sentence(text, ".")
 
 
 def _turned(text: str) -> str:
@@ -172,7 +191,7 @@ def is_generic(heading: str) -> bool:
 
 def offered(heading: str, parent: str) -> str:
     """The question that a section answers, by its heading and the one above it; empty where that says nothing."""
-    text = heading.strip().rstrip(".:!")
+    text = calm(heading.strip().rstrip(".:!"))
     words = text.split()
     parent = parent if _is_name(parent) else ""
     if not content_words(text) and text.lower() not in _GENERIC:
@@ -193,6 +212,19 @@ def offered(heading: str, parent: str) -> str:
     if first.endswith("ing") and len(first) > 5 and len(words) > 1:
         return _sentence(f"what does {_lowered(text)} involve", "?")
     return _sentence(f"what do the sources say about {_named(text, parent)}", "?")
+
+
+def calm(text: str) -> str:
+    """A heading in capitals as a title; words without vowels are abbreviations and stay."""
+    if not text.isupper() or len(text.split()) < 2:
+        return text
+    words = [word if not _VOWEL.search(word) else word.capitalize() for word in text.split()]
+    return " ".join(word.lower() if number and word.lower() in _SMALL else word for number, word in enumerate(words))
+
+
+def introduced(title: str) -> str:
+    """The question that the beginning of a document answers, by its title; empty where the title is no name."""
+    return f"What is {calm(title)}?" if _is_name(title) else ""
 
 
 def _is_name(parent: str) -> bool:

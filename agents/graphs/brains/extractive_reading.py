@@ -8,7 +8,7 @@ from agents.graphs.brains.chat_reading import keys, line
 from agents.graphs.brains.extractive_clusters import Vectors
 from agents.graphs.brains.extractive_phrases import content_words, heading_parts
 from agents.graphs.brains.extractive_planning import in_context
-from agents.graphs.brains.extractive_relevance import choose, relevance, topic
+from agents.graphs.brains.extractive_relevance import choose, relevance, topic, without_overlaps
 from agents.graphs.brains.extractive_statements import statements
 from agents.graphs.findings import Finding, PassageText, Question, WorkItem
 
@@ -87,6 +87,8 @@ def extract(question: str, passages: Sequence[PassageText], *, embed: Embed) -> 
         return []
     scores, vectors = relevance(question, found, embed)
     least = max(TOUCHES, _AS_GOOD * float(scores.max()))
+    chosen = choose(scores, vectors, most=2 * MOST_FINDINGS, least=least)
+    quotes = [(found[place].passage.passage_id, found[place].quote) for place in chosen]
     return [
         Finding(
             statement=found[place].text,
@@ -94,5 +96,5 @@ def extract(question: str, passages: Sequence[PassageText], *, embed: Embed) -> 
             quote=found[place].quote,
             relevance=round(float(scores[place]), 4),
         )
-        for place in choose(scores, vectors, most=MOST_FINDINGS, least=least)
+        for place in [chosen[number] for number in without_overlaps(quotes)][:MOST_FINDINGS]
     ]

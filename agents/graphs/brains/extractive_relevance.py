@@ -20,6 +20,7 @@ Embed = Callable[[Sequence[str]], Vectors]
 # Of a statement's relevance: its own meaning, that of its passage, and the question's words in it.
 OWN, PASSAGE, WORDS = 0.65, 0.15, 0.2
 
+ANSWERS = 0.45  # relevance from which a statement answers a question rather than touches it
 SAME = 0.88  # cosine from which two statements say the same
 _ALIKE = 0.55  # cosine from which a further statement adds less
 _REPEATS = 0.8  # how much less
@@ -29,6 +30,16 @@ _BOILERPLATE = re.compile(
     r"|what are the main points of ",
     re.IGNORECASE,
 )
+
+
+def without_overlaps(quotes: Sequence[tuple[str, str]]) -> list[int]:
+    """Places of the (passage, quote) pairs that hold no earlier one's words of the same passage, nor lie in one."""
+    kept: list[int] = []
+    for place, (passage, quote) in enumerate(quotes):
+        earlier = [quotes[other][1] for other in kept if quotes[other][0] == passage]
+        if not any(quote in other or other in quote for other in earlier):
+            kept.append(place)
+    return kept
 
 
 def topic(question: str) -> str:

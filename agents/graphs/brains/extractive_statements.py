@@ -37,6 +37,8 @@ _VERB = re.compile(
     r"|provides?|supports?|returns?|requires?|\w{3,}(?:ed|izes?|ises?|ates?|ifies|ains?))\b",
     re.IGNORECASE,
 )
+_ITEM_MARK = re.compile(r"[ \t]*(?:[-*+\u2022]|\(?\d{1,3}[.)])[ \t]+[^\W\d_`]")
+_PARAMETER = re.compile(r"\w+ ?: (?:\w+(?:, | or )?){1,3}(?:, optional)?\b")
 _CHANGE_NOTE = re.compile(r"#\d{2,}|\bby @\w|\bPR\b|\b[0-9a-f]{7,40}\b")
 _CODE_SIGNS = re.compile(r"[{}<>=|\\_$@#]|\(\)|::|->|\"\"\"|\w\(\w|\]\(")
 _CODE_START = re.compile(
@@ -119,7 +121,7 @@ def _sentence(quote: str) -> str:
         text = plain(quote)
     text = text.rstrip(";, ")
     first = text.split(" ", 1)[0]
-    if first.isalpha() and first.islower():
+    if first.isalpha() and first.islower() and _ITEM_MARK.match(quote):  # elsewhere a small first letter is a name's
         text = text[0].upper() + text[1:]
     return text if re.search(r"[.!?:\u2026\u3002\uff01\uff1f][\"'\u201d\u2019)\]]*\Z", text) else f"{text}."
 
@@ -136,7 +138,7 @@ def _quality(text: str, quote: str) -> float:
     faults = (
         (count > USUAL_WORDS or count < FEWEST_WORDS + 3, 0.85),
         (_LEANING.match(text), 0.75),
-        (_POINTER.match(text), 0.5),
+        (_POINTER.match(text) or _PARAMETER.match(text), 0.5),
         (_CHANGE_NOTE.search(quote), 0.5),
         (not _VERB.search(text), 0.8),
     )

@@ -9,7 +9,7 @@ from agents.graphs.brains import extractive_questions as questions
 from agents.graphs.brains.chat_reading import without_marks
 from agents.graphs.brains.extractive_clusters import Vectors
 from agents.graphs.brains.extractive_phrases import content_words, stem, stems
-from agents.graphs.brains.extractive_relevance import choose, topic
+from agents.graphs.brains.extractive_relevance import ANSWERS, choose, topic, without_overlaps
 from agents.graphs.findings import Answer, Citation, Finding, Judgement, PassageText
 
 Embed = Callable[[Sequence[str]], Vectors]
@@ -18,9 +18,9 @@ MOST_STATEMENTS = 6
 MOST_WORDS = 170
 MOST_OF_SUMMARY = 4  # sentences
 
-ANSWERS = 0.45  # relevance from which a statement answers a question rather than touches it
 COVERS = 0.4  # cosine of a question and its answer from which the objective's question is taken as answered
 PASSES = 0.5
+_AS_GOOD = 0.6  # of the best statement's relevance: less is left out
 WEAK = 0.35  # confidence below which an answer is named as weak
 _CLEARLY = 0.7  # relevance of statements that leave no doubt
 
@@ -37,9 +37,10 @@ def synthesise(question: str, findings: Sequence[Finding], passages: Sequence[Pa
     if not told:
         return Answer(question=question, text=NOTHING_SAID, confidence=0, missing=f"{_NOT_ANSWERED} {question}")
     scores = np.array([finding.relevance for finding in told])
-    places = choose(scores, embed([finding.statement for finding in told]), most=MOST_STATEMENTS, least=0.0)
-    best = [told[place] for place in places if scores[place] >= 0.6 * scores.max()]
-    best = _within(best, MOST_WORDS)
+    least = _AS_GOOD * float(scores.max())
+    places = choose(scores, embed([finding.statement for finding in told]), most=2 * MOST_STATEMENTS, least=least)
+    apart = without_overlaps([(told[place].passage_id, told[place].quote) for place in places])
+    best = _within([told[places[number]] for number in apart][:MOST_STATEMENTS], MOST_WORDS)
     answers = best[0].relevance >= ANSWERS
     ordered = _ordered(best, passages, known)
     text = _written(ordered, passages, known)
@@ -104,10 +105,15 @@ def _missing(question: str, best: Sequence[Finding], passages: Sequence[PassageT
     cited = {finding.passage_id for finding in best}
     read = [f"{passage.heading} {passage.text}" for passage in passages if passage.passage_id in cited]
     said = stems(" ".join([*read, *(finding.statement for finding in best)]))
-    absent = [
-        word for word in dict.fromkeys(content_words(topic(question))) if len(word) > 3 and stem(word) not in said
-    ]
+    wanted = [word for word in dict.fromkeys(content_words(topic(question))) if len(word) > 3]
+    absent = [word for word in wanted if not any(_related(stem(word), other) for other in said)]
     return f"Anything on {', '.join(f'“{word}”' for word in absent)}." if absent else ""
+
+
+def _related(word: str, other: str) -> bool:
+    """Have two stems a part in common that is long enough to mean the same? "redistribut" and "distribut" have."""
+    shorter, longer = sorted((word, other), key=len)
+    return word == other or (len(shorter) > 4 and shorter in longer) or (len(word) > 5 and word[:5] == other[:5])
 
 
 def summarise(objective: str, answers: Sequence[Answer], *, embed: Embed) -> str:

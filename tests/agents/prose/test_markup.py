@@ -24,6 +24,7 @@ from agents.prose.markup import plain
         ("[![badge](x.svg)](y) text", "text"),
         ("claimed[^1] so", "claimed so"),
         (":func:`os.path` joins", "os.path joins"),
+        ("the `dance <https://e.org/d>`__ of `bees`_ in |hive|", "the dance of bees in hive"),
         (".. note:: Mind the bees.", "Mind the bees."),
         ("wrapped\n  line", "wrapped line"),
         ("\ue000 `code` \ue000", "code"),
