@@ -31,7 +31,7 @@ WITH given AS (
     SELECT m.memory_id,
            0.60 * greatest(1 - (m.content_vector <=> given.vector), 0) AS meaning,
            0.15 * ts_rank_cd(m.search, given.words, 32) AS words,
-           0.10 * power(0.5, extract(epoch FROM now() - m.created_at) / 86400 / 30) AS recency,
+           0.10 * power(0.5, extract(epoch FROM now() - m.created_at)::float8 / 86400 / 30) AS recency,
            0.15 * m.importance_score AS importance
     FROM agent_memory m LEFT JOIN agent_sessions s USING (session_id), given
     WHERE m.project_id = %(project)s AND m.content_vector IS NOT NULL

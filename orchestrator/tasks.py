@@ -1,13 +1,27 @@
 """What Celery calls."""
 
+from datetime import timedelta
+
 from celery import shared_task
+from django.contrib.sessions.backends.db import SessionStore
+from django.utils import timezone
 
 from agents.roles import Level
+from memory.services import sources
 from orchestrator import dispatch
 from orchestrator.runtime import runner
+
+DRAFT_LIFE = timedelta(days=1)
 
 
 @shared_task(name=dispatch.RUN_NEXT)
 def run_next(level: str) -> None:
     """Run the best queued session of a level."""
     runner.run_next(Level(level))
+
+
+@shared_task(name=dispatch.TIDY)
+def tidy() -> None:
+    """Drop what nobody comes back to: sources of drafts that were never started, sign-ins that have run out."""
+    sources.drop_abandoned(timezone.now() - DRAFT_LIFE)
+    SessionStore.clear_expired()

@@ -32,6 +32,8 @@ class BoundedCache(Generic[K, V]):
         """Remember `value`; one that alone weighs more than the limit is not kept."""
         with self._lock:
             self._forget(key)
+            if self._weigh(value) > self.limit:
+                return
             self._entries[key] = value
             self._weight += self._weigh(value)
             while self._weight > self.limit:

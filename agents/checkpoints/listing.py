@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from agents.checkpoints.reading import StateRow
 
 PAGE = 50  # checkpoints that are read at once
+_FOLLOWING = """(state.checkpoint_id, state.session_id, state.checkpoint_ns)
+    < (%(last_id)s, %(last_session)s, %(last_ns)s)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ class Listing:
     @property
     def statement(self) -> str:
         """Reads the next page."""
-        return sql.LIST.format(conditions=" AND ".join(self.conditions), size=self.size)
+        following = (_FOLLOWING,) if "last_id" in self.parameters else ()
+        return sql.LIST.format(conditions=" AND ".join(self.conditions + following), size=self.size)
 
     def after(self, rows: Sequence[StateRow]) -> Listing | None:
         """What is still asked for once these rows were read; None if nothing."""
@@ -74,16 +77,5 @@ class Listing:
         if len(rows) < self.size or (left is not None and left <= 0):
             return None
         last = rows[-1]
-        place = "(state.checkpoint_id, state.session_id, state.checkpoint_ns)"
-        following = f"{place} < (%(last_id)s, %(last_session)s, %(last_ns)s)"
-        conditions = tuple(c for c in self.conditions if not c.startswith(place))
-        return replace(
-            self.also(
-                following,
-                last_id=last.checkpoint_id,
-                last_session=last.session_id,
-                last_ns=last.checkpoint_ns,
-            ),
-            conditions=(*conditions, following),
-            wanted=left,
-        )
+        place = {"last_id": last.checkpoint_id, "last_session": last.session_id, "last_ns": last.checkpoint_ns}
+        return replace(self, parameters={**self.parameters, **place}, wanted=left)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Min, Q
@@ -55,8 +56,8 @@ def agents(project_id: UUID, group: Standing, limit: int = 50) -> list[tuple[Age
 
 def queues() -> list[Queue]:
     """The four levels, over all projects: workers serve them all. One query."""
-    found = {
-        row["level"]: row
+    found: dict[str, dict[str, Any]] = {
+        row["level"]: dict(row)
         for row in AgentSession.objects.filter(status__in=[SessionStatus.QUEUED, SessionStatus.RUNNING])
         .values("level")
         .annotate(
@@ -65,7 +66,7 @@ def queues() -> list[Queue]:
             oldest=Min("moved_at", filter=Q(status=SessionStatus.QUEUED)),
         )
     }
-    empty = {"queued": 0, "running": 0, "oldest": None}
+    empty: dict[str, Any] = {"queued": 0, "running": 0, "oldest": None}
     return [
         Queue(level, row["queued"], row["oldest"], row["running"])
         for level in Level

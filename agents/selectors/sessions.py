@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from agents.models import AgentCommunication, AgentMessage, AgentSession, AgentState, ToolExecution
+from django.db.models import Q
+
+from agents.models import AgentCommunication, AgentMessage, AgentState, ToolExecution
+
+MOST = 200  # rows of one kind on the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ def checkpoints(session_id: UUID) -> list[Checkpoint]:
     ]
 
 
-def messages(session_id: UUID, *, limit: int = 200) -> Sequence[AgentMessage]:
+def messages(session_id: UUID, *, limit: int = MOST) -> Sequence[AgentMessage]:
     """What an agent said, oldest first. One query."""
     found = AgentMessage.objects.filter(session_id=session_id).order_by("-created_at")[:limit]
     return list(reversed(found))
@@ -53,15 +57,22 @@ def tool_calls(session_id: UUID, *, limit: int = 100) -> Sequence[ToolExecution]
     return list(reversed(found))
 
 
-def talk(session_id: UUID, *, limit: int = 50) -> Sequence[AgentCommunication]:
-    """What an agent and others told each other, oldest first. One query."""
-    found = (
-        AgentCommunication.objects.filter(sender_session_id=session_id)
-        | AgentCommunication.objects.filter(receiver_session_id=session_id)
-    ).select_related("sender_session", "receiver_session")
-    return list(reversed(found.order_by("-created_at")[:limit]))
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an agent said, or what it and another told each other; one of the two is None."""
+
+    at: datetime
+    message: AgentMessage | None
+    told: AgentCommunication | None
 
 
-def parent_of(session: AgentSession) -> AgentSession | None:
-    """The agent above. One query where there is one."""
-    return AgentSession.objects.filter(pk=session.parent_id).first() if session.parent_id else None
+def said(session_id: UUID) -> list[Said]:
+    """What an agent said and was told, oldest first. Two queries."""
+    told = (
+        AgentCommunication.objects.filter(Q(sender_session_id=session_id) | Q(receiver_session_id=session_id))
+        .select_related("sender_session", "receiver_session")
+        .order_by("-created_at")[:MOST]
+    )
+    found = [Said(one.created_at, one, None) for one in messages(session_id)]
+    found += [Said(one.created_at, None, one) for one in told]
+    return sorted(found, key=lambda one: one.at)

@@ -1,7 +1,8 @@
 """One hub per server process: it reads the streams of the projects that have sockets here and serves them.
 
-Memory is bounded by keys, not by events: of facts of one type about one thing a
-socket keeps the newest until it is sent, and what waits goes out as one frame. A socket that is too far behind is told to reset, which means: reload what you show.
+Memory is bounded by what facts are about, not by events: of facts of one type about one thing a socket keeps the
+newest until it is sent, and what waits goes out as one frame. A socket that is too far behind is told to reset,
+which means: reload what you show.
 """
 
 import asyncio
@@ -40,8 +41,8 @@ def _order(entry_id: str) -> tuple[int, int]:
 class Subscriber:
     """One socket: what waits for it."""
 
-    def __init__(self, cursor: str) -> None:
-        self.cursor = cursor
+    def __init__(self) -> None:
+        self.cursor = START  # never what a page claims: only what the stream has
         self._waiting: dict[tuple[str, str], Fact] = {}
         self._reset = False
         self._failed = False
@@ -108,10 +109,10 @@ class Hub:
     async def join(self, project_id: UUID, cursor: str) -> Subscriber:
         """A new socket that has seen everything up to `cursor`. Raises FeedUnavailable when Redis is away."""
         name = stream(project_id)
-        subscriber = Subscriber(cursor if _CURSOR.fullmatch(cursor) else START)
+        subscriber = Subscriber()
         self._subscribers.setdefault(name, set()).add(subscriber)
         try:
-            missed, latest, reset = await self._replay(name, subscriber.cursor)
+            missed, latest, reset = await self._replay(name, cursor if _CURSOR.fullmatch(cursor) else START)
         except (RedisError, OSError) as error:
             self.leave(project_id, subscriber)
             raise FeedUnavailable from error
@@ -130,6 +131,12 @@ class Hub:
             self._subscribers.pop(name, None)
             if self._positions.pop(name, None):
                 self._restart()
+
+    async def close(self) -> None:
+        """End the reader and the connections."""
+        self._positions.clear()
+        self._restart()
+        await self._redis.aclose()
 
     async def _replay(self, name: str, cursor: str) -> tuple[list[tuple[str, Fact]], str, bool]:
         """What came after `cursor`, the latest id, and whether something may be missing in between.

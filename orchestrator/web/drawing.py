@@ -84,7 +84,8 @@ def lane(row: AgentRow, axis: Axis) -> SafeString:
         else ""
     )
     return format_html(
-        '<svg class="lane" role="img" aria-label="{}"><line class="base" x1="0" x2="100%" y1="10" y2="10"/>{}{}{}</svg>',
+        '<svg class="lane" role="img" aria-label="{}">'
+        '<line class="base" x1="0" x2="100%" y1="10" y2="10"/>{}{}{}</svg>',
         _words(row),
         bars,
         ticks,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -12,6 +13,8 @@ from agents.graphs.reports import CITATION
 from agents.models import AgentSession
 from orchestrator.web import markdown
 
+_LONGEST_QUOTE = 300  # characters of a quote in an address
+
 
 @dataclass(frozen=True, slots=True)
 class Cited:
@@ -20,6 +23,12 @@ class Cited:
     number: int
     passage_id: str
     quote: str
+
+    @property
+    def address(self) -> str:
+        """The passage, with the quoted words marked."""
+        query = urlencode({"quote": self.quote[:_LONGEST_QUOTE]})
+        return f"{reverse('passage', args=[self.passage_id])}?{query}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,7 @@ def _section(answer: Answer, numbers: dict[str, int]) -> Section:
 
     def linked(match: Any) -> str:
         source = cited.get(int(match.group(1)))
-        return f"[\\[{source.number}\\]]({reverse('passage', args=[source.passage_id])})" if source else match.group(0)
+        return f"[\\[{source.number}\\]]({source.address})" if source else match.group(0)
 
     return Section(
         answer.question,

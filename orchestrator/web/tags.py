@@ -1,6 +1,8 @@
 """Template tags: icons, where things stand, times. Loaded into every template."""
 
 import json
+import re
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -8,18 +10,19 @@ from typing import Any
 from django import template
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from agents.lifecycle import ApprovalStatus, Control, ExecutionStatus, Risk, SessionStatus
 from agents.models import AgentSession, Approval, ToolExecution
 from agents.selectors.missions import AgentRow
 from agents.selectors.standing import Standing, standing
+from memory.search import MemoryHit
 from orchestrator.web import drawing, markdown, words
 
 register = template.Library()
 
-for name, function in {
+FILTERS: dict[str, Callable[[Any], Any]] = {
     "spelled": words.spelled,
     "amount": words.amount,
     "dollars": words.dollars,
@@ -30,9 +33,12 @@ for name, function in {
     "edits": words.edits,
     "subject": words.subject,
     "markdown": markdown.render,
-}.items():
+}
+for name, function in FILTERS.items():
     register.filter(name, function)
 
+_GAP = 0.6  # percent between two parts of a bar
+_STEM = 6  # letters that two forms of a word share
 _LONGEST_JSON = 4000  # characters
 _BARS = {Risk.LOW: 1, Risk.MEDIUM: 2, Risk.HIGH: 3}
 _TONES = {
@@ -163,10 +169,63 @@ def elapsed(start: datetime | None, end: datetime | None = None) -> SafeString |
 
 
 @register.filter
+def quoted(text: str, quote: str) -> SafeString:
+    """A text with the words of a quote marked, where they stand in it whatever their spacing is."""
+    words_ = quote.split()
+    return _marked(text, r"\s+".join(map(re.escape, words_))) if words_ else format_html("{}", text)
+
+
+@register.filter
+def marked(text: str, query: str) -> SafeString:
+    """A text with the words of a query marked, each from its first letters on."""
+    stems = {re.escape(word[:_STEM]) for word in re.findall(r"\w{3,}", query)}
+    return (
+        _marked(text, rf"\b(?:{'|'.join(sorted(stems, key=len, reverse=True))})\w*")
+        if stems
+        else format_html("{}", text)
+    )
+
+
+def _marked(text: str, pattern: str) -> SafeString:
+    pieces, at = [], 0
+    for match in re.finditer(pattern, text, re.IGNORECASE):
+        pieces.append((text[at : match.start()], match.group()))
+        at = match.end()
+    return format_html("{}{}", format_html_join("", "{}<mark>{}</mark>", pieces), text[at:])
+
+
+@register.filter
 def pretty(value: Any) -> str:
     """JSON to read."""
     text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
     return text if len(text) <= _LONGEST_JSON else f"{text[:_LONGEST_JSON]}\n… {len(text)} characters"
+
+
+@register.filter
+def value_of(mapping: Mapping[Any, Any], key: Any) -> Any:
+    """The value of a key; 0 where there is none."""
+    return mapping.get(key, 0)
+
+
+@register.simple_tag(takes_context=True)
+def without(context: Any, name: str) -> str:
+    """This page's query without a parameter."""
+    return with_query(context, **{name: None})
+
+
+@register.simple_tag
+def score_bar(hit: MemoryHit) -> SafeString:
+    """The parts of a memory's score, side by side."""
+    parts = {"meaning": hit.meaning, "words": hit.words, "recency": hit.recency, "importance": hit.importance}
+    bars, at = [], 0.0
+    for name, share in parts.items():
+        bars.append((name[0], f"{at:.1f}%", f"{max(100 * share - _GAP, 0):.1f}%"))
+        at += 100 * share
+    return format_html(
+        '<svg class="bar" role="img" aria-label="{}">{}</svg>',
+        ", ".join(f"{name} {share:.2f}" for name, share in parts.items()),
+        format_html_join("", '<rect class="p-{}" x="{}" width="{}" height="100%"/>', bars),
+    )
 
 
 @register.filter

@@ -3,17 +3,32 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from orchestrator.web.views import account, agents, approvals, missions, now, sessions, system
+from orchestrator.web.views import (
+    account,
+    agents,
+    approvals,
+    memory,
+    missions,
+    new_mission,
+    now,
+    sessions,
+    sources,
+    system,
+)
 
 urlpatterns = [
     path("", now.show, name="now"),
     path("missions/", missions.index, name="missions"),
+    path("missions/new/", new_mission.show, name="new_mission"),
     path("missions/<uuid:mission_id>/", missions.show, name="mission"),
     path("agents/<uuid:session_id>/", sessions.show, name="session"),
     path("agents/<uuid:session_id>/<slug:verb>/", agents.steer, name="steer"),
     path("approvals/", approvals.index, name="approvals"),
     path("approvals/<uuid:approval_id>/", approvals.show, name="approval"),
     path("approvals/<uuid:approval_id>/decide/", approvals.decide, name="decide"),
+    path("memory/", memory.show, name="memory"),
+    path("passages/<uuid:passage_id>/", sources.passage, name="passage"),
+    path("sources/<uuid:source_id>/", sources.source, name="source"),
     path("login/", account.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("preferences/", account.preferences, name="preferences"),

@@ -128,6 +128,7 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("input", ({ target }) => {
   if (target.dataset.proposed !== undefined) compare(target);
+  if (target.dataset.chooses) document.getElementById(target.dataset.chooses).checked = true;
   if (target.form && !target.form.matches("[data-auto], [role=search]")) target.form.dataset.dirty = "";
 });
 document.addEventListener("change", ({ target }) => target.form?.matches("[data-auto]") && target.form.requestSubmit());
@@ -141,4 +142,5 @@ document.addEventListener("htmx:xhr:progress", ({ target, detail }) => {
 });
 document.addEventListener("htmx:responseError", ({ detail }) =>
   notice(`The server answered ${detail.xhr.status}. Nothing was changed; try again.`));
+document.addEventListener("notice", ({ detail }) => notice(detail.value));
 document.addEventListener("htmx:sendError", () => notice("The server cannot be reached. Nothing was sent."));

@@ -72,7 +72,8 @@ def test_killed_process_comes_back_and_says_so(stack, name):
 
 
 def test_browser_waits_while_web_is_started_again(stack):
-    os.kill(stack.pid("web"), signal.SIGKILL)
+    os.kill(web := stack.pid("web"), signal.SIGKILL)
+    eventually(lambda: not is_alive(web))
     with ThreadPoolExecutor() as pool:
         assert list(pool.map(lambda _: stack.get(), range(4))) == [200] * 4
 

@@ -10,6 +10,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from orchestrator.conf import runner_limits
+from orchestrator.realtime.relay import Relay
 from orchestrator.sweeper import sweep
 
 log = logging.getLogger(__name__)
@@ -25,9 +26,11 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        relay = Relay()
         while not stop.wait(runner_limits().sweep.total_seconds()):
             try:
                 sweep()
+                relay.run()
             except DatabaseError:
                 log.warning("The database does not answer; trying again.", exc_info=True)
                 connection.close()

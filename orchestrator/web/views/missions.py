@@ -14,6 +14,7 @@ from agents.models import AgentSession, ModelCall
 from agents.selectors import activity, approvals, missions, sessions
 from agents.selectors.missions import AgentRow, Tallies, Tree
 from agents.selectors.standing import Standing
+from memory.models import MissionSource
 from orchestrator import health
 from orchestrator.web import reports, steering
 from orchestrator.web.chrome import Chrome, enter, person
@@ -23,7 +24,7 @@ from orchestrator.web.render import render_page
 
 REGIONS = ("head", "facts", "agents", "inspector", "details", "feed")
 HAPPENINGS, MOST_HAPPENINGS = 20, 300
-TABS = ("activity", "messages", "tools", "result")
+TABS = ("activity", "messages", "tools", "sources", "result")
 
 
 @require_safe
@@ -70,7 +71,6 @@ def _context(request: HttpRequest, mission: AgentSession, chrome: Chrome) -> dic
         "mission_verbs": SimpleLazyObject(lambda: steering.verbs(mission, chrome)),
         "request_of": SimpleLazyObject(lambda: _request_of(chrome, selected)),
         "usage": SimpleLazyObject(lambda: missions.usage(ModelCall.objects.filter(session__root=mission))),
-        "groups": {group.name: group for group in Standing},
         "tab": tab if tab in TABS else "result" if mission.status == "succeeded" and not tab else "activity",
         **_details(mission, more=request.GET.get("more") == "1"),
     }
@@ -82,6 +82,7 @@ def _details(mission: AgentSession, *, more: bool) -> Mapping[str, Any]:
         "messages_said": lambda: sessions.mission_messages(mission.pk),
         "executions": lambda: missions.tool_calls(mission.pk),
         "tabs": lambda: _tabs(missions.tallies(mission.pk)),
+        "sources": lambda: list(MissionSource.objects.of_mission(mission.pk)),
         "result": lambda: reports.result_of(mission),
     }
     return {name: SimpleLazyObject(read) for name, read in reads.items()}

@@ -48,10 +48,8 @@ def _lede(chrome: Chrome, context: Mapping[str, Any]) -> str:
     """How things go, in two sentences; an unheard level is said first of all."""
     running = context["counts"][Standing.RUNNING]
     if chrome.missions:
-        told = [
-            f"{spelled(running).capitalize()} agent{_s(running)} work{_s(running, verb=True)} in "
-            f"{spelled(chrome.missions)} mission{_s(chrome.missions)}."
-        ]
+        agents = f"{spelled(running).capitalize()} agent{_s(running)} work{_s(running, verb=True)}"
+        told = [f"{agents} in {spelled(chrome.missions)} mission{_s(chrome.missions)}."]
     else:
         told = ["No mission is in flight."]
     unheard = [queue for queue in context["queues"] if queue.is_unheard and queue.queued]

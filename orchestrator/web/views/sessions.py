@@ -42,8 +42,7 @@ def show(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "last_number": max(len(listed) - 1, 0),
         "is_latest": "step" not in request.GET,
         "state": SimpleLazyObject(lambda: _state(session, selected)),
-        "messages_said": SimpleLazyObject(partial(sessions.messages, session.pk)),
-        "talk": SimpleLazyObject(partial(sessions.talk, session.pk)),
+        "said": SimpleLazyObject(partial(sessions.said, session.pk)),
         "executions": SimpleLazyObject(partial(sessions.tool_calls, session.pk)),
     }
     target = getattr(request, "htmx", None) and request.htmx.target  # type: ignore[attr-defined]

@@ -1,0 +1,41 @@
+"""What `test_kill` does inside a process with the stack's settings."""
+
+from pathlib import Path
+from uuid import UUID
+
+from agents.lifecycle import ApprovalStatus
+from agents.models import AgentMessage, AgentSession, Approval, Project, User
+from agents.roles import Level
+from agents.services import approvals
+from agents.services.approvals import Decision
+from tests.agent_types import Brief
+from tests.factories import make_mission
+
+
+def start() -> str:
+    """Start a mission of 1 + 2 + 4 + 8 agents whose workers each leave one trace."""
+    mission = make_mission(
+        Project.objects.get(),
+        User.objects.get(),
+        level=Level.QUEEN,
+        run_input=Brief(below=(2, 2, 2)).model_dump(mode="json"),
+    )
+    return str(mission.pk)
+
+
+def look(mission: str, trace: str) -> dict:
+    """How the mission stands. A call that may have happened is decided by whether its trace is there."""
+    mission_id = UUID(mission)
+    happened = Path(trace).read_text().split()
+    for doubt in Approval.objects.filter(status=ApprovalStatus.PENDING, session__root=mission_id):
+        verdict = "done" if doubt.proposed["name"] in happened else "again"
+        approvals.decide(doubt.pk, Decision(verdict), by=User.objects.get(), version=doubt.version)
+    tree = AgentSession.objects.filter(root=mission_id)
+    said = list(AgentMessage.objects.filter(session__root=mission_id).values_list("session", "content"))
+    return {
+        "status": tree.get(pk=mission_id).status,
+        "agents": tree.count(),
+        "statuses": sorted(set(tree.values_list("status", flat=True))),
+        "messages": len(said),
+        "distinct_messages": len(set(said)),
+    }

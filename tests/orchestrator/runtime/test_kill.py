@@ -1,0 +1,98 @@
+"""Real workers are killed in the middle of a mission: it goes on, and nothing is lost or done twice."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+
+import pytest
+
+from orchestrator.env import BASE_DIR
+from tests.agent_types import TRACE
+from tests.stack import Stack, eventually, running_stack
+
+DRIVER = """
+import json, sys
+import django; django.setup()
+from tests import kill_driver
+print(json.dumps(getattr(kill_driver, sys.argv[1])(*sys.argv[2:])))
+"""
+EFFECTS = sorted(f"q.{a}.{b}.{c}" for a in range(2) for b in range(2) for c in range(2))
+AGENTS = 1 + 2 + 4 + 8
+
+
+class Mission:
+    """A mission of test agents on a stack, seen through a process that has the stack's settings."""
+
+    def __init__(self, stack: Stack, trace) -> None:
+        self._env = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("QUEENRIGHT_") and name not in {"DATABASE_URL", "REDIS_URL"}
+        } | {
+            "QUEENRIGHT_DATA": str(stack.data),
+            "QUEENRIGHT_AGENT_MODULES": "tests.agent_types",
+            "DJANGO_SETTINGS_MODULE": "orchestrator.settings",
+        }
+        self.trace = trace
+        self.id = self._call("start")
+
+    def _call(self, name: str, *arguments: str):
+        import json
+
+        done = subprocess.run(
+            [sys.executable, "-c", DRIVER, name, *arguments],
+            cwd=BASE_DIR,
+            env=self._env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def state(self) -> dict:
+        """Status of the root, counts, doubts answered by what really happened."""
+        return self._call("look", self.id, str(self.trace))
+
+
+@pytest.fixture(scope="module")
+def trace(tmp_path_factory):
+    return tmp_path_factory.mktemp("kill") / "trace"
+
+
+@pytest.fixture(scope="module")
+def stack(trace):
+    trace.touch()
+    with running_stack(
+        QUEENRIGHT_AGENT_MODULES="tests.agent_types", QUEENRIGHT_TEST_PAUSE="0.3", **{TRACE: str(trace)}
+    ) as stack:
+        yield stack
+
+
+@pytest.mark.xdist_group("stack")
+@pytest.mark.parametrize("seed", [1, 2])
+def test_killed_workers_lose_and_double_nothing(stack, trace, seed):
+    trace.write_text("")
+    chance = random.Random(seed)
+    mission = Mission(stack, trace)
+    for name in ("workers", "coordinators", "workers"):
+        time.sleep(chance.uniform(0.2, 2))
+        stack.kill(name)
+    ended = eventually(lambda: (found := mission.state())["status"] == "succeeded" and found)
+    assert sorted(trace.read_text().split()) == EFFECTS
+    assert ended["agents"] == AGENTS
+    assert ended["statuses"] == ["succeeded"]
+    assert ended["messages"] == ended["distinct_messages"]
+
+
+@pytest.mark.xdist_group("stack")
+def test_a_restart_of_everything_goes_on_with_a_running_mission(stack, trace):
+    trace.write_text("")
+    mission = Mission(stack, trace)
+    eventually(lambda: mission.state()["agents"] > 3)
+    stack.restart()
+    ended = eventually(lambda: (found := mission.state())["status"] == "succeeded" and found)
+    assert sorted(trace.read_text().split()) == EFFECTS
+    assert ended["agents"] == AGENTS
