@@ -27,6 +27,7 @@ LONGEST_TITLE = 60  # characters
 _PASSAGE_BEARS = 0.5
 _SECTION_BEARS = 0.7
 _ASKED_ALREADY = 0.75  # cosine of two questions that ask the same
+_READ_TO_ASSIGN = 4  # passages of each group
 _NAMES = 0.25  # cosine from which a heading says what stands under it
 _MOST_OFFERED = 2  # questions of its own that an architect adds to those that the objective asks
 
@@ -59,7 +60,7 @@ def plan(
     groups = _whole_sections(_grouped(vectors[kept], kept, most), passages)
     groups.sort(key=lambda group: (-_top(best[group]), group[0]))
     titles = _titles([[passages[place] for place in group] for group in groups], objective, embed)
-    focus = _assigned(asked, near[:, 1:], groups)
+    focus = _assigned(asked, groups, near[:, 1:], passages, embed)
     domains = tuple(
         _domain(key, title, asks, [passages[place] for place in sorted(group, key=lambda place: (-best[place], place))])
         for key, title, asks, group in zip(keys(titles), titles, focus, groups, strict=True)
@@ -110,13 +111,26 @@ def _top(scores: Scores) -> float:
     return float(np.sort(scores)[-3:].mean())
 
 
-def _assigned(asked: Sequence[str], near: Scores, groups: Sequence[Sequence[int]]) -> list[list[str]]:
-    """For each group the questions of the objective that it answers best."""
+def _assigned(
+    asked: Sequence[str],
+    groups: Sequence[Sequence[int]],
+    near: Scores,
+    passages: Sequence[PassageText],
+    embed: Embed,
+) -> list[list[str]]:
+    """For each group the questions of the objective that its nearest passages answer best."""
     assigned: list[list[str]] = [[] for _ in groups]
     for number, question in enumerate(asked):
-        scores = [_top(near[list(group), number]) for group in groups]
-        assigned[int(np.argmax(scores))].append(question)
+        nearest = [sorted(group, key=lambda place: -near[place, number])[:_READ_TO_ASSIGN] for group in groups]
+        fit = [_answer_strength(question, [passages[place] for place in places], embed) for places in nearest]
+        assigned[int(np.argmax(fit))].append(question)
     return assigned
+
+
+def _answer_strength(question: str, passages: Sequence[PassageText], embed: Embed) -> float:
+    """The relevance of the best that the passages state to the question."""
+    found = statements(passages)
+    return float(relevance(question, found, embed)[0].max()) if found else 0.0
 
 
 def _titles(groups: Sequence[Sequence[PassageText]], objective: str, embed: Embed) -> list[str]:
@@ -264,15 +278,10 @@ def _different(
         if len(chosen) >= room:
             break
         repeats = any(float(vectors[place] @ vectors[other]) >= _ASKED_ALREADY for other in chosen)
-        if not repeats and _is_answered(*options[place], passages, embed):
+        section = [passages[own] for own in options[place][1][:PASSAGES_OF_QUESTION]]
+        if not repeats and _answer_strength(options[place][0], section, embed) >= ANSWERS:
             chosen.append(place)
     return [options[place] for place in chosen]
-
-
-def _is_answered(question: str, places: Sequence[int], passages: Sequence[PassageText], embed: Embed) -> bool:
-    """Do the passages state something that answers the question?"""
-    found = statements([passages[place] for place in places][:PASSAGES_OF_QUESTION])
-    return bool(found) and float(relevance(question, found, embed)[0].max()) >= ANSWERS
 
 
 def _passages_of(

@@ -8,7 +8,7 @@ from agents.graphs.brains.chat_reading import keys, line
 from agents.graphs.brains.extractive_clusters import Vectors
 from agents.graphs.brains.extractive_phrases import content_words, heading_parts
 from agents.graphs.brains.extractive_planning import in_context
-from agents.graphs.brains.extractive_relevance import choose, relevance, topic, without_overlaps
+from agents.graphs.brains.extractive_relevance import choose, relevance, topic
 from agents.graphs.brains.extractive_statements import statements
 from agents.graphs.findings import Finding, PassageText, Question, WorkItem
 
@@ -19,7 +19,7 @@ ENOUGH_PASSAGES = 4
 MOST_FINDINGS = 6
 LONGEST_TITLE = 80  # characters
 
-TOUCHES = 0.3  # relevance from which a statement has to do with a question at all
+TOUCHES = 0.28  # relevance from which a statement has to do with a question at all
 _NEAR = 0.6  # of the nearest passage's cosine: less is not worth reading
 _AS_GOOD = 0.55  # of the best statement's relevance
 
@@ -87,8 +87,7 @@ def extract(question: str, passages: Sequence[PassageText], *, embed: Embed) -> 
         return []
     scores, vectors = relevance(question, found, embed)
     least = max(TOUCHES, _AS_GOOD * float(scores.max()))
-    chosen = choose(scores, vectors, most=2 * MOST_FINDINGS, least=least)
-    quotes = [(found[place].passage.passage_id, found[place].quote) for place in chosen]
+    quotes = [(statement.passage.passage_id, statement.quote) for statement in found]
     return [
         Finding(
             statement=found[place].text,
@@ -96,5 +95,5 @@ def extract(question: str, passages: Sequence[PassageText], *, embed: Embed) -> 
             quote=found[place].quote,
             relevance=round(float(scores[place]), 4),
         )
-        for place in [chosen[number] for number in without_overlaps(quotes)][:MOST_FINDINGS]
+        for place in choose(scores, vectors, quotes, most=MOST_FINDINGS, least=least)
     ]

@@ -140,6 +140,6 @@ def _quality(text: str, quote: str) -> float:
         (_LEANING.match(text), 0.75),
         (_POINTER.match(text) or _PARAMETER.match(text), 0.5),
         (_CHANGE_NOTE.search(quote), 0.5),
-        (not _VERB.search(text), 0.8),
+        (not quote.rstrip().endswith((".", "!")) and not _VERB.search(text), 0.8),
     )
     return prod(factor for fault, factor in faults if fault) * (1 - 4 * code)

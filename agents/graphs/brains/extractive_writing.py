@@ -9,7 +9,7 @@ from agents.graphs.brains import extractive_questions as questions
 from agents.graphs.brains.chat_reading import without_marks
 from agents.graphs.brains.extractive_clusters import Vectors
 from agents.graphs.brains.extractive_phrases import content_words, stem, stems
-from agents.graphs.brains.extractive_relevance import ANSWERS, choose, topic, without_overlaps
+from agents.graphs.brains.extractive_relevance import ANSWERS, choose, topic
 from agents.graphs.findings import Answer, Citation, Finding, Judgement, PassageText
 
 Embed = Callable[[Sequence[str]], Vectors]
@@ -38,9 +38,10 @@ def synthesise(question: str, findings: Sequence[Finding], passages: Sequence[Pa
         return Answer(question=question, text=NOTHING_SAID, confidence=0, missing=f"{_NOT_ANSWERED} {question}")
     scores = np.array([finding.relevance for finding in told])
     least = _AS_GOOD * float(scores.max())
-    places = choose(scores, embed([finding.statement for finding in told]), most=2 * MOST_STATEMENTS, least=least)
-    apart = without_overlaps([(told[place].passage_id, told[place].quote) for place in places])
-    best = _within([told[places[number]] for number in apart][:MOST_STATEMENTS], MOST_WORDS)
+    quotes = [(finding.passage_id, finding.quote) for finding in told]
+    vectors = embed([finding.statement for finding in told])
+    places = choose(scores, vectors, quotes, most=MOST_STATEMENTS, least=least)
+    best = _within([told[place] for place in places], MOST_WORDS)
     answers = best[0].relevance >= ANSWERS
     ordered = _ordered(best, passages, known)
     text = _written(ordered, passages, known)
@@ -127,7 +128,8 @@ def summarise(objective: str, answers: Sequence[Answer], *, embed: Embed) -> str
     vectors = embed([topic(objective), *leads])
     near = np.maximum((vectors[1:] @ vectors[0]).astype(np.float64), 0)
     scores = near * np.array([0.5 + 0.5 * answer.confidence for answer in answered])
-    places = choose(scores, vectors[1:], most=MOST_OF_SUMMARY, least=0.5 * float(scores.max()))
+    quotes = [(answer.question, lead) for answer, lead in zip(answered, leads, strict=True)]
+    places = choose(scores, vectors[1:], quotes, most=MOST_OF_SUMMARY, least=0.5 * float(scores.max()))
     text = " ".join(leads[place] for place in sorted(places))
     if len(answered) < len(answers):
         text += f" The sources answer {len(answered)} of {_counted(len(answers), 'question')}."
