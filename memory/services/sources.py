@@ -8,7 +8,6 @@ from pathlib import Path
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Count, QuerySet
 
 from agents.errors import NotFound
 from agents.models import AgentSession, Project, User
@@ -150,11 +149,6 @@ def drop_abandoned(before: datetime) -> int:
     return counts.get(MissionSource._meta.label, 0)
 
 
-def staged(draft_id: UUID, *, user: User) -> QuerySet[MissionSource]:
-    """The sources that a person has staged for a draft, by name, without their texts."""
-    return MissionSource.objects.filter(draft_id=draft_id, user=user).defer("text").order_by("name", "source_id")
-
-
 @transaction.atomic
 def adopt(draft_id: UUID, mission: AgentSession, *, user: User) -> int:
     """Give a draft's sources to its mission, in the mission's project; how many there were.
@@ -167,16 +161,6 @@ def adopt(draft_id: UUID, mission: AgentSession, *, user: User) -> int:
         project_id=mission.project_id
     )
     return mine.update(session=mission, project_id=mission.project_id, draft_id=None)
-
-
-def of_mission(mission_id: UUID) -> QuerySet[MissionSource]:
-    """The sources of a mission, by name, without their texts, each with its number of passages."""
-    return (
-        MissionSource.objects.filter(session_id=mission_id)
-        .defer("text")
-        .annotate(passage_count=Count("passages"))
-        .order_by("name", "source_id")
-    )
 
 
 def embed_pending(mission_id: UUID, progress: Callable[[int, int], None]) -> int:

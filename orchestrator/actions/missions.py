@@ -14,6 +14,7 @@ from agents.models import AgentSession, User
 from agents.roles import Level, Role
 from agents.services import audit, sessions
 from agents.services.sessions import Start
+from memory.models import MissionSource
 from memory.services import sources
 from orchestrator.runtime.brains import EXTRACTIVE, settings_for
 
@@ -37,7 +38,7 @@ def start(user: User, project_id: UUID, *, draft_id: UUID, objective: str, model
         started = AgentSession.objects.filter(pk=mission_id, project=project, user=user).first()
         if started is not None:
             return started
-        if not sources.staged(draft_id, user=user).exists():
+        if not MissionSource.objects.staged(draft_id, user).exists():
             faults["sources"] = "Add at least one source: the agents read nothing else."
         if faults:
             raise InvalidInput("The mission cannot start like this.", fields=faults)

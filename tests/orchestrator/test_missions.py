@@ -41,7 +41,7 @@ def start(user, project, draft_id, objective="How are lost agents found?", model
 def test_a_mission_takes_its_draft_s_sources_over(project, operator):
     mission = start(operator, project, stage(project, operator))
     assert (mission.status, mission.level, mission.user) == ("queued", "queen", operator)
-    assert [source.name for source in sources.of_mission(mission.pk)] == ["sweeper.txt"]
+    assert [source.name for source in MissionSource.objects.of_mission(mission.pk)] == ["sweeper.txt"]
     assert AuditEntry.objects.get().action == "mission.start"
 
 
@@ -102,7 +102,7 @@ def test_strangers_find_nothing_and_viewers_may_not(project):
         ("How are lost agents found?", "How are lost agents found?"),
         ("Compare them. Then say which is best.", "Compare them"),
         (
-            "What happens when a process dies, and how are approvals of publications decided exactly once by two people?",
+            "What happens when a process dies, and how are approvals decided exactly once, and who decides them?",
             "What happens when a process dies",
         ),
         ("word " * 40, ("word " * 16).strip() + "…"),
