@@ -12,9 +12,7 @@ COPY requirements.txt requirements-nodeps.txt ./
 RUN pip install --no-cache-dir -r requirements.txt && pip install --no-cache-dir --no-deps -r requirements-nodeps.txt
 COPY --from=browser /build/node_modules node_modules
 COPY . .
-# The key below signs nothing: gathering static files only needs there to be one.
-RUN QUEENRIGHT_SECRET_KEY=build python manage.py collectstatic --no-input --verbosity 0 \
-    && useradd --system --uid 10001 --no-create-home queenright \
+RUN useradd --system --uid 10001 --no-create-home queenright \
     && install --directory --owner queenright --mode 0700 /data
 USER queenright
 VOLUME /data

@@ -50,7 +50,7 @@ bench: $(VENV)/.installed-dev $(NODE_DEV)  ## figures of this machine
 
 clean:  ## remove what was installed and built; with DATA=1 what was kept, too
 	@if [ "$(DATA)" = 1 ]; then $(PY) manage.py delete_data; fi
-	@for path in $(VENV) node_modules static/built htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache \
+	@for path in $(VENV) node_modules htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache \
 		.import_linter_cache .hypothesis; do \
 		if [ -e "$$path" ] || [ -L "$$path" ]; then echo "removing $$path"; rm -rf "$$path"; fi; \
 	done

@@ -78,6 +78,16 @@ APPROVAL_TRANSITIONS: Mapping[ApprovalStatus, frozenset[ApprovalStatus]] = {
 }
 
 
+# Which status a verdict gives a request.
+VERDICTS: Mapping[str, ApprovalStatus] = {
+    "approve": ApprovalStatus.APPROVED,
+    "again": ApprovalStatus.APPROVED,
+    "done": ApprovalStatus.APPROVED,
+    "reject": ApprovalStatus.REJECTED,
+    "stop": ApprovalStatus.REJECTED,
+}
+
+
 class ExecutionStatus(StrEnum):
     """Where a tool call stands in the ledger."""
 

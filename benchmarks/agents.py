@@ -92,8 +92,14 @@ def _graph(node: Any) -> StateGraph[State, AgentContext, State, State]:
     return graph
 
 
-for _level in LEVELS[:-1]:
-    agent_types.register(AgentType(f"bench.{_level}", _level, lambda level=_level: _graph(_delegates(level))))
-    agent_types.register(AgentType(f"poll.{_level}", _level, lambda level=_level: _graph(_polls(level))))
-for _kind in ("bench", "poll"):
-    agent_types.register(AgentType(f"{_kind}.worker", Level.WORKER, lambda: _graph(_works)))
+def _register(level: Level) -> None:
+    if level is Level.WORKER:
+        told, polls = _works, _works
+    else:
+        told, polls = _delegates(level), _polls(level)
+    agent_types.register(AgentType(f"bench.{level}", level, lambda: _graph(told)))
+    agent_types.register(AgentType(f"poll.{level}", level, lambda: _graph(polls)))
+
+
+for _level in LEVELS:
+    _register(_level)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from playwright.sync_api import Page, sync_playwright
+from tests.browser.chromium import ARGUMENTS, CHROMIUM
 
 from agents.actor import SYSTEM
 from agents.ids import new_id
@@ -14,7 +15,6 @@ from agents.roles import Level
 from agents.services import messages, sessions
 from agents.services.sessions import Start
 from benchmarks import tables
-from tests.browser.chromium import ARGUMENTS, CHROMIUM
 from tests.stack import Stack
 
 CHANGES = 40

@@ -128,7 +128,7 @@ USE_TZ = True
 USE_I18N = False
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "static" / "built"
+STATIC_ROOT = env.data / "static"
 STATICFILES_DIRS = [BASE_DIR / "static" / "queenright"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",

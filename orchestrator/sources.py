@@ -7,7 +7,7 @@ from agents.checkpoints.connections import scoped
 from agents.graphs.findings import PassageText, SourceOutline
 from agents.graphs.ports import Progress
 from memory import search
-from memory.models import MissionPassage
+from memory.models import MissionPassage, MissionSource
 from memory.services import sources
 
 MOST_HEADINGS = 40
@@ -41,7 +41,7 @@ class MissionSources:
                         )
                     ),
                 )
-                for source in sources.of_mission(self._mission_id)
+                for source in MissionSource.objects.of_mission(self._mission_id)
             ]
 
     def sample(self, limit: int) -> Sequence[PassageText]:

@@ -106,7 +106,7 @@ def end(state: State, runtime: Context) -> State:
     return {"steps": ["end"]}
 
 
-def line(*nodes: Any) -> StateGraph:
+def line(*nodes: Any) -> StateGraph[State, AgentContext, State, State]:
     graph = StateGraph(State, context_schema=AgentContext)
     last = START
     for node in nodes:
@@ -117,7 +117,7 @@ def line(*nodes: Any) -> StateGraph:
     return graph
 
 
-def fanned() -> StateGraph:
+def fanned() -> StateGraph[State, AgentContext, State, State]:
     graph = StateGraph(State, context_schema=AgentContext)
     graph.add_node("begin", begin)
     graph.add_node("branch", branch)

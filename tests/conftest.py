@@ -32,7 +32,9 @@ def use_test_servers(folder: Path) -> None:
     number = int(WORKER.removeprefix("gw")) + 1 if WORKER else 0
     os.environ["DATABASE_URL"] = f"postgresql://postgres@localhost/queenright?host={quote(str(run), safe='')}"
     os.environ["REDIS_URL"] = f"unix://{run / 'redis.sock'}?db={number}"
-    os.environ["QUEENRIGHT_DATA"] = str(folder / "data" / (WORKER or "main"))
+    data = folder / "data" / (WORKER or "main")
+    (data / "static").mkdir(parents=True, exist_ok=True)  # gathered by `prepare`; its absence is a warning
+    os.environ["QUEENRIGHT_DATA"] = str(data)
     os.environ["DJANGO_SETTINGS_MODULE"] = "orchestrator.settings"
 
 

@@ -1,6 +1,7 @@
 """What `test_kill` does inside a process with the stack's settings."""
 
 from pathlib import Path
+from uuid import UUID
 
 from agents.lifecycle import ApprovalStatus
 from agents.models import AgentMessage, AgentSession, Approval, Project, User
@@ -22,8 +23,9 @@ def start() -> str:
     return str(mission.pk)
 
 
-def look(mission_id: str, trace: str) -> dict:
+def look(mission: str, trace: str) -> dict:
     """How the mission stands. A call that may have happened is decided by whether its trace is there."""
+    mission_id = UUID(mission)
     happened = Path(trace).read_text().split()
     for doubt in Approval.objects.filter(status=ApprovalStatus.PENDING, session__root=mission_id):
         verdict = "done" if doubt.proposed["name"] in happened else "again"

@@ -19,6 +19,7 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Condition, Thread
+from typing import Any
 
 from orchestrator.env import BASE_DIR
 from orchestrator.servers.child import die_with_parent
@@ -170,7 +171,7 @@ class Stack:
 
 
 @contextmanager
-def running_stack(**variables: str):
+def running_stack(**variables: Any):
     """A stack that is ready, on an empty data folder; ended and its folder emptied afterwards."""
     folder, lock = claim_folder("queenright-stack")
     stack = Stack(folder / "data", **variables).start()

@@ -1,19 +1,17 @@
 """A report as Markdown."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
 from agents.graphs.findings import Answer, PassageText, Report
+from agents.prose.slugs import slug
 
 CITATION = re.compile(r"\[(\d+)\]")
 
 
 def file_name(title: str, mission_id: str) -> str:
     """A file name for a report: words of its title and the end of the mission's id, so that two never meet."""
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
-    words = re.findall(r"[a-z0-9]+", plain)
-    stem = "-".join(words)[:60].strip("-") or "report"
+    stem = slug(title, 60) or "report"
     return f"{stem}-{mission_id.replace('-', '')[-6:]}.md"
 
 

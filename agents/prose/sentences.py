@@ -9,21 +9,19 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from agents.prose.wordlists import word_set
+
 MAX_CHARACTERS = 2000  # text without marks is cut here, at a space where there is one
 
 
-def _set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
-
-_ABBREVIATIONS = _set(
+_ABBREVIATIONS = word_set(
     """approx assn ca capt cf chap dept dr ed eds e.g eg eq eqs esp est fig figs gen gov hon i.e ie incl
     jan feb apr jun jul aug sep sept oct nov dec lt messrs mr mrs ms mt nos nr op pp para prof ref refs rep
     resp rev sect sen tab univ v viz vol vols vs w.r.t"""
 )
-_BEFORE_NUMBERS = _set("art app ch col ex max min mar no p sec st")  # "no. 5", but "The answer is no. Then"
-_OFTEN_LAST = _set("al co corp etc inc ltd jr sr")  # these end a sentence where a word like the next ones follows
-_STARTERS = _set(
+_BEFORE_NUMBERS = word_set("art app ch col ex max min mar no p sec st")  # "no. 5", but "The answer is no. Then"
+_OFTEN_LAST = word_set("al co corp etc inc ltd jr sr")  # these end a sentence where a word like the next ones follows
+_STARTERS = word_set(
     """a after all although an and as at because before both but by each every few for from he here his how
     however i if in it its many most no not of on once only our she since so some such that the their then
     there these they this those though to under until we what when where which while who why with you your"""

@@ -14,7 +14,7 @@ from agents.events import store
 from agents.events.digests import digest
 from agents.events.types import ApprovalDecided, ApprovalRequested
 from agents.ids import derived_id
-from agents.lifecycle import ApprovalStatus, Risk
+from agents.lifecycle import VERDICTS, ApprovalStatus, Risk
 from agents.models import AgentSession, Approval, SessionWait, User
 from agents.services import audit, sessions, waits
 
@@ -42,16 +42,6 @@ class Decision:
     verdict: str
     arguments: dict[str, Any] | None = None
     reason: str = ""
-
-
-# Which status a verdict gives the request.
-VERDICTS = {
-    "approve": ApprovalStatus.APPROVED,
-    "again": ApprovalStatus.APPROVED,
-    "done": ApprovalStatus.APPROVED,
-    "reject": ApprovalStatus.REJECTED,
-    "stop": ApprovalStatus.REJECTED,
-}
 
 
 def request(session: AgentSession, question: waits.Question, asked: Request) -> Approval:

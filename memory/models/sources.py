@@ -1,9 +1,13 @@
 """A mission's sources, cut into passages."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Count, F, Q
 from django.db.models.functions import Now
 from pgvector.django import VectorField
 
@@ -12,6 +16,22 @@ from agents.models import AgentSession, Project, User
 from agents.models.fields import choices, one_of
 from memory.embedders import DIMENSION
 from memory.words import SourceOrigin
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+
+class SourceQuerySet(models.QuerySet["MissionSource"]):
+    """Named filters of sources. Texts are large, so lists leave them out."""
+
+    def staged(self, draft_id: UUID, user: User) -> SourceQuerySet:
+        """What a person has staged for a draft, by name."""
+        return self.filter(draft_id=draft_id, user=user).defer("text").order_by("name", "source_id")
+
+    def of_mission(self, mission_id: UUID) -> SourceQuerySet:
+        """The sources of a mission, by name, each with its `passage_count`."""
+        found = self.filter(session_id=mission_id).defer("text").order_by("name", "source_id")
+        return found.annotate(passage_count=Count("passages"))
 
 
 class MissionSource(models.Model):
@@ -32,6 +52,8 @@ class MissionSource(models.Model):
     words = models.IntegerField()
     created_at = models.DateTimeField(db_default=Now())
     metadata = models.JSONField(default=dict, db_default={})
+
+    objects: ClassVar[models.Manager[MissionSource]] = SourceQuerySet.as_manager()
 
     class Meta:
         db_table = "mission_sources"

@@ -8,7 +8,6 @@ from pathlib import Path
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Count, QuerySet
 
 from agents.errors import NotFound
 from agents.models import AgentSession, Project, User
@@ -53,7 +52,7 @@ def stage(
         raise SourceEmpty(f"There is nothing to read in {document.name}.", name=document.name)
     sha256 = hashlib.sha256(data).hexdigest()
     with transaction.atomic():
-        _lock(draft.draft_id)
+        lock_draft(draft.draft_id)
         if MissionSource.objects.filter(draft_id=draft.draft_id).exclude(user=draft.user).exists():
             raise NotFound
         known = MissionSource.objects.filter(draft_id=draft.draft_id, sha256=sha256).first()
@@ -65,7 +64,7 @@ def stage(
         return _create(draft, document, pieces, sha256=sha256, size=len(data), origin=origin)
 
 
-def _lock(draft_id: UUID) -> None:
+def lock_draft(draft_id: UUID) -> None:
     """One change to a draft at a time, until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"draft {draft_id}"])
@@ -150,33 +149,18 @@ def drop_abandoned(before: datetime) -> int:
     return counts.get(MissionSource._meta.label, 0)
 
 
-def staged(draft_id: UUID, *, user: User) -> QuerySet[MissionSource]:
-    """The sources that a person has staged for a draft, by name, without their texts."""
-    return MissionSource.objects.filter(draft_id=draft_id, user=user).defer("text").order_by("name", "source_id")
-
-
 @transaction.atomic
 def adopt(draft_id: UUID, mission: AgentSession, *, user: User) -> int:
     """Give a draft's sources to its mission, in the mission's project; how many there were.
 
     It waits for a file that is just being staged.
     """
-    _lock(draft_id)
+    lock_draft(draft_id)
     mine = MissionSource.objects.filter(draft_id=draft_id, user=user)
     MissionPassage.objects.filter(source__in=mine).exclude(project_id=mission.project_id).update(
         project_id=mission.project_id
     )
     return mine.update(session=mission, project_id=mission.project_id, draft_id=None)
-
-
-def of_mission(mission_id: UUID) -> QuerySet[MissionSource]:
-    """The sources of a mission, by name, without their texts, each with its number of passages."""
-    return (
-        MissionSource.objects.filter(session_id=mission_id)
-        .defer("text")
-        .annotate(passage_count=Count("passages"))
-        .order_by("name", "source_id")
-    )
 
 
 def embed_pending(mission_id: UUID, progress: Callable[[int, int], None]) -> int:

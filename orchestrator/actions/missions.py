@@ -1,5 +1,6 @@
 """Starting missions."""
 
+import re
 from uuid import UUID
 
 from django.db import transaction
@@ -13,11 +14,13 @@ from agents.models import AgentSession, User
 from agents.roles import Level, Role
 from agents.services import audit, sessions
 from agents.services.sessions import Start
+from memory.models import MissionSource
 from memory.services import sources
 from orchestrator.runtime.brains import EXTRACTIVE, settings_for
 
 MOST_CHARACTERS = 4000
-TITLE_WORDS = 9
+MOST_TITLE = 80
+LEAST_TITLE = 20
 
 
 def start(user: User, project_id: UUID, *, draft_id: UUID, objective: str, model: str = EXTRACTIVE) -> AgentSession:
@@ -28,22 +31,20 @@ def start(user: User, project_id: UUID, *, draft_id: UUID, objective: str, model
     """
     project = access.project_for(user, project_id, role=Role.OPERATOR)
     mission_id = derived_id(draft_id, "mission")
-    started = AgentSession.objects.filter(pk=mission_id, project=project, user=user).first()
-    if started is not None:
-        return started
     told = objective.strip()
-    _check(user, draft_id, told, model)
-    title = title_of(told)
+    faults = _faults(told, model)
     with transaction.atomic():
+        sources.lock_draft(draft_id)  # of two clicks the second finds the mission of the first
+        started = AgentSession.objects.filter(pk=mission_id, project=project, user=user).first()
+        if started is not None:
+            return started
+        if not MissionSource.objects.staged(draft_id, user).exists():
+            faults["sources"] = "Add at least one source: the agents read nothing else."
+        if faults:
+            raise InvalidInput("The mission cannot start like this.", fields=faults)
         mission = sessions.start_mission(
             project,
-            Start(
-                agent_type="research.queen",
-                level=Level.QUEEN,
-                name=title,
-                goal=told,
-                input=MissionInput(objective=told, title=title).model_dump(mode="json"),
-            ),
+            _start(told),
             user=user,
             actor=person(user.pk),
             metadata={"model": model},
@@ -54,7 +55,18 @@ def start(user: User, project_id: UUID, *, draft_id: UUID, objective: str, model
     return mission
 
 
-def _check(user: User, draft_id: UUID, objective: str, model: str) -> None:
+def _start(objective: str) -> Start:
+    title = title_of(objective)
+    return Start(
+        agent_type="research.queen",
+        level=Level.QUEEN,
+        name=title,
+        goal=objective,
+        input=MissionInput(objective=objective, title=title).model_dump(mode="json"),
+    )
+
+
+def _faults(objective: str, model: str) -> dict[str, str]:
     faults = {}
     if not objective:
         faults["objective"] = "Say what you want to find out: a sentence or two."
@@ -62,13 +74,10 @@ def _check(user: User, draft_id: UUID, objective: str, model: str) -> None:
         faults["objective"] = f"That is {len(objective):,} characters; {MOST_CHARACTERS:,} are the most."
     elif "\0" in objective:
         faults["objective"] = "There is a character in it that cannot be stored."
-    if not sources.staged(draft_id, user=user).exists():
-        faults["sources"] = "Add at least one source: the agents read nothing else."
     told = check_model(model)
     if told:
         faults["model"] = told
-    if faults:
-        raise InvalidInput("The mission cannot start like this.", fields=faults)
+    return faults
 
 
 def check_model(model: str) -> str | None:
@@ -82,7 +91,10 @@ def check_model(model: str) -> str | None:
 
 
 def title_of(objective: str) -> str:
-    """A mission's title: the first words of its objective."""
-    words = objective.split("\n")[0].split()
-    title = " ".join(words[:TITLE_WORDS]).rstrip(" .,;:")
-    return f"{title}…" if len(words) > TITLE_WORDS else title
+    """A mission's title: the first sentence of its objective, or the first clause or words of a long one."""
+    sentence = re.split(r"(?<=[.?!])\s|\n", objective.strip(), maxsplit=1)[0].rstrip(" .")
+    if len(sentence) <= MOST_TITLE:
+        return sentence
+    start = sentence[:MOST_TITLE]
+    clause = re.match(rf".{{{LEAST_TITLE},}}(?=[,;:]\s|\s[-\u2013\u2014]\s)", start)
+    return clause.group() if clause else f"{start.rpartition(' ')[0] or start}…"

@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 from django.db import IntegrityError, transaction
 
+from agents.actor import Actor
 from agents.errors import AlreadyDecided, InvalidInput, NotFound, StaleVersion
 from agents.events import store
 from agents.events.digests import digest
@@ -12,7 +13,6 @@ from agents.lifecycle import ApprovalStatus, Risk, SessionStatus, WaitKind
 from agents.models import AgentSession, Approval, AuditEntry, SessionWait
 from agents.services import approvals, control, sessions, waits
 from agents.services.approvals import Decision, Request
-from agents.services.sessions import Actor
 from tests.factories import make_mission, make_user, running
 from tests.races import at_once
 

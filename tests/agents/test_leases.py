@@ -7,6 +7,7 @@ import pytest
 from django.db import transaction
 from django.db.models.functions import Now
 
+from agents.actor import Actor
 from agents.errors import Fenced
 from agents.lifecycle import Control, SessionStatus
 from agents.models import AgentEvent, AgentSession, SessionLease
@@ -81,7 +82,7 @@ def test_a_heartbeat_keeps_only_what_is_still_held_and_brings_what_people_want()
     held = Holding(session.pk, 1)
     stale = Holding(session.pk, 0)
     with transaction.atomic():
-        sessions.set_control(sessions.lock(session.pk), Control.PAUSE, actor=sessions.Actor("system"))
+        sessions.set_control(sessions.lock(session.pk), Control.PAUSE, actor=Actor("system"))
     assert leases.beat([held], LEASE) == {held: Control.PAUSE}
     assert leases.beat([stale], LEASE) == {}
 

@@ -5,13 +5,14 @@ from functools import partial
 import pytest
 from django.db import transaction
 
+from agents.actor import Actor
 from agents.errors import DelegationRefused, InvalidTransition
 from agents.lifecycle import ChildrenNeeded, SessionStatus, WaitKind
 from agents.models import AgentCommunication, AgentParticipant, AgentSession, SessionWait
 from agents.roles import MAX_FAN_OUT, Level
 from agents.services import control, endings, sessions, waits
 from agents.services.endings import Ending
-from agents.services.sessions import Actor, Start
+from agents.services.sessions import Start
 from agents.services.waits import Question
 from tests.factories import make_mission, running
 from tests.races import at_once
@@ -139,6 +140,7 @@ def test_an_answer_that_meets_a_parking_session_wakes_it():
     def park() -> None:
         with transaction.atomic():
             locked = sessions.lock_attempt(mission.pk, mission.attempt)
+            assert locked is not None
             _ = waits.open_wait(locked, QUESTION)
             still_open = waits.are_open(locked, ["i1"])
             target = SessionStatus.WAITING_CHILDREN if still_open else SessionStatus.QUEUED

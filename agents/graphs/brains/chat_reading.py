@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
-from django.utils.text import slugify
-
 from agents.graphs.findings import Citation, Finding, PassageText
+from agents.prose.slugs import slug
 
 SHORTEST_QUOTE = 8  # characters; less says nothing
 ALIKE = 0.6  # share of words, in order, from which a sentence passes for what a model misquoted
@@ -34,7 +33,7 @@ def keys(titles: Iterable[str]) -> list[str]:
     """A key for each title: letters, digits and dashes, no two alike."""
     taken: list[str] = []
     for title in titles:
-        stem = slugify(title).replace("_", "-")[:KEY_LENGTH].strip("-") or "part"
+        stem = slug(title, KEY_LENGTH) or "part"
         number = 1
         while (key := stem if number == 1 else f"{stem}-{number}") in taken:
             number += 1

@@ -16,11 +16,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from agents import access
 from agents.errors import AlreadyDecided, InvalidInput, StaleVersion
-from agents.lifecycle import ApprovalStatus, Risk
+from agents.lifecycle import VERDICTS, ApprovalStatus, Risk
 from agents.models import Approval
 from agents.selectors import approvals as selectors
 from agents.selectors.approvals import Filters
-from agents.services.approvals import VERDICTS
 from orchestrator.actions import approvals
 from orchestrator.web import arguments, words
 from orchestrator.web.chrome import Chrome, enter, person

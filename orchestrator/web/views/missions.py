@@ -14,7 +14,7 @@ from agents.models import AgentSession, ModelCall
 from agents.selectors import activity, approvals, missions, sessions
 from agents.selectors.missions import AgentRow, Tallies, Tree
 from agents.selectors.standing import Standing
-from memory.services import sources
+from memory.models import MissionSource
 from orchestrator import health
 from orchestrator.web import reports, steering
 from orchestrator.web.chrome import Chrome, enter, person
@@ -82,7 +82,7 @@ def _details(mission: AgentSession, *, more: bool) -> Mapping[str, Any]:
         "messages_said": lambda: sessions.mission_messages(mission.pk),
         "executions": lambda: missions.tool_calls(mission.pk),
         "tabs": lambda: _tabs(missions.tallies(mission.pk)),
-        "sources": lambda: list(sources.of_mission(mission.pk)),
+        "sources": lambda: list(MissionSource.objects.of_mission(mission.pk)),
         "result": lambda: reports.result_of(mission),
     }
     return {name: SimpleLazyObject(read) for name, read in reads.items()}

@@ -22,7 +22,7 @@ from agents.models import AgentSession
 from agents.roles import Role
 from memory.documents import ACCEPTED
 from memory.errors import FolderRefused, SourceRefused
-from memory.services import sources as staged_sources
+from memory.models import MissionSource
 from orchestrator.actions import missions, sources
 from orchestrator.conf import model_settings, source_limits
 from orchestrator.env import BASE_DIR
@@ -165,7 +165,7 @@ def _page(request: HttpRequest, chrome: Chrome, form: Form, status: int = 200) -
     context: dict[str, Any] = {
         "section": "missions",
         "form": form,
-        "staged": SimpleLazyObject(lambda: list(staged_sources.staged(form.draft_id, user=person(request)))),
+        "staged": SimpleLazyObject(lambda: list(MissionSource.objects.staged(form.draft_id, person(request)))),
         "accepted": ACCEPTED,
         "max_bytes": limits.max_bytes,
         "roots": limits.roots,

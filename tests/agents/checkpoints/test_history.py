@@ -156,7 +156,7 @@ def sorted_identical(one: Any, other: Any) -> bool:
 
 
 @settings(
-    max_examples=100,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

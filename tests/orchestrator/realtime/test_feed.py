@@ -1,6 +1,7 @@
 """Facts reach the stream after the commit, and Redis is never in its way."""
 
 import time
+from typing import cast
 from uuid import uuid4
 
 import pytest
@@ -21,7 +22,10 @@ def fact(number: int = 1) -> Fact:
 
 
 def facts_of(project_id) -> list[Fact]:
-    return [from_fields(fields) for _, fields in feed.connection().xrange(feed.stream(project_id))]
+    return [
+        from_fields(fields)
+        for _, fields in cast("list[tuple[str, dict[str, str]]]", feed.connection().xrange(feed.stream(project_id)))
+    ]
 
 
 def test_a_fact_survives_the_stream():

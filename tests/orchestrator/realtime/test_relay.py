@@ -1,6 +1,7 @@
 """What was committed and not told is told later; nothing else is."""
 
 import threading
+from typing import cast
 
 import pytest
 from django.db import connection, transaction
@@ -19,7 +20,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def told(project_id) -> list[str]:
-    return [from_fields(fields).event for _, fields in feed.connection().xrange(feed.stream(project_id))]
+    return [
+        from_fields(fields).event
+        for _, fields in cast("list[tuple[str, dict[str, str]]]", feed.connection().xrange(feed.stream(project_id)))
+    ]
 
 
 def forget(project_id) -> None:

@@ -8,6 +8,7 @@ import pytest
 from agents.lifecycle import SessionStatus
 from agents.models import AgentSession
 from agents.roles import Level
+from orchestrator.runtime import agent_types as agent_types_of_runner
 from orchestrator.runtime import runner
 from orchestrator.tools import registry
 from tests import agent_types
@@ -28,7 +29,7 @@ def mission(transactional_db, trace):
     """Makes a mission of test agents."""
 
     def make(agent_type: str = "test.queen", **brief) -> AgentSession:
-        kind = runner.agent_type(agent_type)
+        kind = agent_types_of_runner.agent_type(agent_type)
         return make_mission(
             agent_type=agent_type,
             level=kind.level,

@@ -2,12 +2,12 @@
 
 import pytest
 
+from agents.actor import Actor
 from agents.errors import AlreadyDecided
 from agents.lifecycle import ApprovalStatus, ExecutionStatus, SessionStatus
 from agents.models import AgentSession, Approval, SessionWait, ToolExecution
 from agents.services import approvals, control
 from agents.services.approvals import Decision
-from agents.services.sessions import Actor
 from orchestrator.runtime import runner
 from tests.agent_types import leave_trace
 from tests.factories import make_user

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
+from agents.actor import Actor
 from agents.lifecycle import SessionStatus
 from agents.models import AgentEvent, AgentMessage, AgentSession, AgentState, SessionLease
 from agents.roles import Level
 from agents.services import control, leases
-from agents.services.sessions import Actor
 from orchestrator import sweeper
 from orchestrator.runtime import runner
 from tests import agent_types

@@ -1,0 +1,180 @@
+"""The extractive specialist's answer, the summary over answers, and the quality gate."""
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from agents.graphs.brains import extractive_questions as questions
+from agents.graphs.brains.chat_reading import without_marks
+from agents.graphs.brains.extractive_clusters import Vectors
+from agents.graphs.brains.extractive_phrases import content_words, stem, stems
+from agents.graphs.brains.extractive_relevance import choose, topic
+from agents.graphs.findings import Answer, Citation, Finding, Judgement, PassageText
+
+Embed = Callable[[Sequence[str]], Vectors]
+
+MOST_STATEMENTS = 6
+MOST_WORDS = 170
+MOST_OF_SUMMARY = 4  # sentences
+
+ANSWERS = 0.45  # relevance from which a statement answers a question rather than touches it
+COVERS = 0.4  # cosine of a question and its answer from which the objective's question is taken as answered
+PASSES = 0.5
+WEAK = 0.35  # confidence below which an answer is named as weak
+_CLEARLY = 0.7  # relevance of statements that leave no doubt
+
+NOTHING_SAID = "The sources say nothing about this."
+NOTHING_ANSWERED = "No question was answered."
+_NOT_ANSWERED = "An answer to:"
+_MARK = re.compile(r"\[(\d+)\]")
+
+
+def synthesise(question: str, findings: Sequence[Finding], passages: Sequence[PassageText], *, embed: Embed) -> Answer:
+    """One cited answer: the best statements of all readers, the strongest first, then in the sources' order."""
+    known = {passage.passage_id: place for place, passage in enumerate(passages)}
+    told = [finding for finding in findings if finding.passage_id in known]
+    if not told:
+        return Answer(question=question, text=NOTHING_SAID, confidence=0, missing=f"{_NOT_ANSWERED} {question}")
+    scores = np.array([finding.relevance for finding in told])
+    places = choose(scores, embed([finding.statement for finding in told]), most=MOST_STATEMENTS, least=0.0)
+    best = [told[place] for place in places if scores[place] >= 0.6 * scores.max()]
+    best = _within(best, MOST_WORDS)
+    answers = best[0].relevance >= ANSWERS
+    ordered = _ordered(best, passages, known)
+    text = _written(ordered, passages, known)
+    return Answer(
+        question=question,
+        text=text if answers else f"The sources do not answer this; nearest to it they say: {text}",
+        citations=tuple(
+            Citation(number=number, passage_id=finding.passage_id, quote=finding.quote)
+            for number, finding in enumerate(ordered, start=1)
+        ),
+        confidence=_confidence(best, passages, known),
+        missing=_missing(question, best, passages) if answers else f"{_NOT_ANSWERED} {question}",
+    )
+
+
+def _within(best: Sequence[Finding], most: int) -> list[Finding]:
+    """As many from the start as have at most so many words together; one at least."""
+    kept: list[Finding] = []
+    words = 0
+    for finding in best:
+        words += len(finding.statement.split())
+        if kept and words > most:
+            break
+        kept.append(finding)
+    return kept
+
+
+def _ordered(best: Sequence[Finding], passages: Sequence[PassageText], known: dict[str, int]) -> list[Finding]:
+    """The strongest passage's statements first, then the next one's; in a passage as they stand there."""
+    rank = {passage_id: number for number, passage_id in enumerate(dict.fromkeys(one.passage_id for one in best))}
+    sources = list(dict.fromkeys(passages[known[one.passage_id]].source_id for one in best))
+
+    def place(finding: Finding) -> tuple[int, int, int]:
+        passage = passages[known[finding.passage_id]]
+        return sources.index(passage.source_id), rank[finding.passage_id], passage.text.find(finding.quote)
+
+    return sorted(best, key=place)
+
+
+def _written(ordered: Sequence[Finding], passages: Sequence[PassageText], known: dict[str, int]) -> str:
+    """The statements with their marks; another source begins another paragraph."""
+    text, before = "", ""
+    for number, finding in enumerate(ordered, start=1):
+        source = passages[known[finding.passage_id]].source_id
+        gap = "" if not text else " " if source == before else "\n\n"
+        statement = _MARK.sub(r"(\1)", finding.statement)  # a source's own marks are not ours
+        text += f"{gap}{statement} [{number}]"
+        before = source
+    return text
+
+
+def _confidence(best: Sequence[Finding], passages: Sequence[PassageText], known: dict[str, int]) -> float:
+    """How sure the answer is, 0 to 1: by its best statement, how many bear it out, and from how many sources."""
+    strength = min(max((best[0].relevance - 0.2) / (_CLEARLY - 0.2), 0), 1)
+    support = min(len(best) / 4, 1)
+    sources = {passages[known[finding.passage_id]].source_id for finding in best}
+    return round(0.75 * strength + 0.15 * support + (0.1 if len(sources) > 1 else 0.0), 2)
+
+
+def _missing(question: str, best: Sequence[Finding], passages: Sequence[PassageText]) -> str:
+    """The words of the question that neither the answer nor what it cites mentions."""
+    cited = {finding.passage_id for finding in best}
+    read = [f"{passage.heading} {passage.text}" for passage in passages if passage.passage_id in cited]
+    said = stems(" ".join([*read, *(finding.statement for finding in best)]))
+    absent = [
+        word for word in dict.fromkeys(content_words(topic(question))) if len(word) > 3 and stem(word) not in said
+    ]
+    return f"Anything on {', '.join(f'“{word}”' for word in absent)}." if absent else ""
+
+
+def summarise(objective: str, answers: Sequence[Answer], *, embed: Embed) -> str:
+    """The leading statements of the answers that are nearest to the objective, and how much was answered."""
+    answered = [answer for answer in answers if _is_answered(answer)]
+    if not answers:
+        return NOTHING_ANSWERED
+    if not answered:
+        return f"The sources answer none of {_counted(len(answers), 'question')}."
+    leads = [_lead(answer) for answer in answered]
+    vectors = embed([topic(objective), *leads])
+    near = np.maximum((vectors[1:] @ vectors[0]).astype(np.float64), 0)
+    scores = near * np.array([0.5 + 0.5 * answer.confidence for answer in answered])
+    places = choose(scores, vectors[1:], most=MOST_OF_SUMMARY, least=0.5 * float(scores.max()))
+    text = " ".join(leads[place] for place in sorted(places))
+    if len(answered) < len(answers):
+        text += f" The sources answer {len(answered)} of {_counted(len(answers), 'question')}."
+    return text
+
+
+def _lead(answer: Answer) -> str:
+    """The first statement of an answer."""
+    end = _MARK.search(answer.text)
+    return without_marks(answer.text[: end.start()] if end else answer.text).strip()
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _is_answered(answer: Answer) -> bool:
+    return bool(answer.citations) and not answer.missing.startswith(_NOT_ANSWERED)
+
+
+def judge(objective: str, answers: Sequence[Answer], *, embed: Embed) -> Judgement:
+    """The quality gate: is each question of the objective answered, each claim cited, and how surely?"""
+    if not answers:
+        return Judgement(passed=False, score=0, reasons=(NOTHING_ANSWERED,))
+    asked = questions.asked(objective)
+    answered = [answer for answer in answers if _is_answered(answer)]
+    open_questions = _uncovered(asked, answered, embed)
+    uncited = [answer.question for answer in answers if not _is_cited(answer)]
+    sure = float(np.mean([answer.confidence for answer in answered])) if answered else 0.0
+    covered = 1 - len(open_questions) / len(asked)
+    score = round(0.5 * covered + 0.3 * sure + 0.2 * len(answered) / len(answers), 4)
+    reasons = [
+        *(f"Not answered: {question}" for question in open_questions),
+        *(f"A claim without a source in the answer to: {question}" for question in uncited),
+        *(f"Weakly supported: {answer.question}" for answer in answered if answer.confidence < WEAK),
+    ]
+    return Judgement(passed=score >= PASSES and not uncited, score=score, reasons=tuple(dict.fromkeys(reasons)))
+
+
+def _uncovered(asked: Sequence[str], answered: Sequence[Answer], embed: Embed) -> list[str]:
+    """The objective's questions that no answer is near to."""
+    if not answered:
+        return list(asked)
+    wanted = embed([topic(question) for question in asked])
+    given = embed([text for answer in answered for text in (topic(answer.question), without_marks(answer.text))])
+    nearest = (wanted @ given.T).max(axis=1)
+    return [question for question, near in zip(asked, nearest, strict=True) if near < COVERS]
+
+
+def _is_cited(answer: Answer) -> bool:
+    """Does each sentence stand before a mark, and each mark for a citation? An answer that admits a gap need not."""
+    numbers = {citation.number for citation in answer.citations}
+    marks = {int(mark) for mark in _MARK.findall(answer.text)}
+    if not answer.citations:
+        return bool(answer.missing)
+    return marks == numbers and all(_MARK.search(part) for part in answer.text.split("\n\n"))

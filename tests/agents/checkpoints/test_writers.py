@@ -1,0 +1,315 @@
+"""Writers that meet, are refused, or take back what they wrote."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier, Event
+from time import sleep
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import ChannelVersions
+from psycopg import Cursor
+
+from agents.checkpoints import QueenrightSaver, scoped
+from agents.errors import Fenced
+from agents.models import AgentSession, AgentState, ChannelVersion, StateValue, StateWrite
+from tests.agents.checkpoints.checkpoints import checkpoint_of, config_for, put, read, values_of
+from tests.agents.checkpoints.conftest import EnsureThread
+
+LONG = "a text that is stored once " * 20
+TABLES = (AgentState, ChannelVersion, StateWrite, StateValue)
+
+
+def at_once(*tasks: Callable[[], object]) -> None:
+    """Run them in threads that start together; raises what one of them raised."""
+    barrier = Barrier(len(tasks))
+
+    def run(task: Callable[[], object]) -> object:
+        barrier.wait()
+        return task()
+
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        for outcome in [pool.submit(run, task) for task in tasks]:
+            outcome.result()
+
+
+def assert_whole() -> None:
+    """Every namespace has one current state, its newest, and every value that is named is there."""
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            SELECT session_id, checkpoint_ns FROM agent_states GROUP BY 1, 2
+            HAVING count(*) FILTER (WHERE is_current) <> 1
+                OR max(checkpoint_id::text) <> max(checkpoint_id::text) FILTER (WHERE is_current)""")
+        assert cursor.fetchall() == []
+        for table in ("agent_channel_versions", "agent_state_writes"):
+            cursor.execute(f"""
+                SELECT * FROM {table} JOIN agent_sessions USING (session_id)
+                LEFT JOIN agent_values stored
+                  ON stored.space_id = agent_sessions.space_id AND stored.hash = items
+                WHERE items IS NOT NULL AND stored.hash IS NULL""")
+            assert cursor.fetchall() == []
+
+
+def test_of_writers_of_one_thread_one_state_is_current(saver: QueenrightSaver, ensure_thread: EnsureThread):
+    config = config_for()
+    made: list[RunnableConfig] = []
+
+    def write(writer: QueenrightSaver, name: str) -> None:
+        stored = config
+        for step in range(10):
+            stored = put(writer, stored, {"c": f"{name} {step} {LONG}"})
+            made.append(stored)
+
+    others = [QueenrightSaver(ensure_thread=ensure_thread) for _ in range(2)]
+    at_once(*[partial(write, writer, f"writer {n}") for n, writer in enumerate([saver, saver, *others])])
+    assert_whole()
+    assert AgentState.objects.count() == 40
+    newest = max(made, key=lambda stored: stored["configurable"]["checkpoint_id"])
+    assert read(saver, config).config == newest
+    assert {str(found.config) for found in saver.list(config)} == {str(stored) for stored in made}
+
+
+def test_an_older_checkpoint_that_comes_late_does_not_become_current(saver: QueenrightSaver):
+    config, older, newer = config_for(), checkpoint_of({}, {}), checkpoint_of({}, {})
+    saver.put(config, newer, {}, {})
+    saver.put(config, older, {}, {})
+    assert str(AgentState.objects.get(is_current=True).checkpoint_id) == newer["id"]
+
+
+def test_the_database_itself_refuses_a_second_current_state(saver: QueenrightSaver):
+    put(saver, put(saver, config_for(), {}), {})
+    with pytest.raises(IntegrityError):
+        AgentState.objects.update(is_current=True)
+
+
+class Crowd:
+    """Writers, deleters and readers of three threads of one mission; the last thread is never deleted."""
+
+    def __init__(self, ensure_thread: EnsureThread) -> None:
+        self.ensure_thread = ensure_thread
+        self.threads = [config_for() for _ in range(3)]
+
+    def write(self, thread: RunnableConfig) -> None:
+        writer, stored = QueenrightSaver(ensure_thread=self.ensure_thread), thread
+        for step in range(30):
+            stored = put(writer, stored, {"c": LONG, "d": f"{step} {LONG}"})
+            writer.put_writes(stored, [("c", LONG), ("e", f"{step % 3} {LONG}")], f"task {step}")
+
+    def delete(self) -> None:
+        deleter = QueenrightSaver()
+        for _ in range(10):
+            for config in self.threads[:2]:
+                deleter.delete_thread(config["configurable"]["thread_id"])
+
+    def look(self) -> None:
+        reader = QueenrightSaver()
+        for _ in range(20):
+            for config in self.threads:
+                reader.get_tuple(config)
+                list(reader.list(config, limit=3))
+
+
+def test_writers_and_deleters_in_one_mission_leave_it_whole(ensure_thread: EnsureThread):
+    crowd = Crowd(ensure_thread)
+    at_once(*[partial(crowd.write, thread) for thread in crowd.threads], crowd.delete, crowd.look)
+    assert_whole()
+    cold = QueenrightSaver()
+    assert values_of(cold, crowd.threads[2]) == {"c": LONG, "d": f"29 {LONG}"}
+    assert len(list(cold.list(crowd.threads[2]))) == 30
+    crowd.look()
+
+
+def wait_until_someone_waits() -> None:
+    """Until another transaction waits for a lock of this one."""
+    with connection.cursor() as cursor:
+        for _ in range(3000):
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone() != (0,):
+                return
+            sleep(0.01)
+    pytest.fail("nobody came")
+
+
+def test_a_save_that_meets_a_deletion_waits_and_plans_anew(saver: QueenrightSaver):
+    first = put(saver, config_for(), {"text": LONG})
+    versions = read(saver, first).checkpoint["channel_versions"]
+    is_deleted = Event()
+
+    def delete() -> None:
+        with scoped(), transaction.atomic():
+            QueenrightSaver().delete_thread(first["configurable"]["thread_id"])
+            is_deleted.set()
+            wait_until_someone_waits()
+
+    def follow() -> None:
+        assert is_deleted.wait(30)
+        saver.put(first, checkpoint_of({"text": LONG}, versions), {}, {})
+
+    at_once(delete, follow)
+    assert values_of(QueenrightSaver(), config_for(first["configurable"]["thread_id"])) == {"text": LONG}
+    assert_whole()
+
+
+def test_first_writers_of_a_thread_make_one_session(ensure_thread: EnsureThread):
+    config = config_for("one thread")
+    at_once(*[lambda: put(QueenrightSaver(ensure_thread=ensure_thread), config, {"c": LONG})] * 4)
+    assert AgentSession.objects.count() == 1
+    assert_whole()
+
+
+def test_a_save_belongs_to_the_transaction_around_it(saver: QueenrightSaver):
+    config = config_for()
+    with transaction.atomic():
+        stored = put(saver, config, {"c": LONG})
+        saver.put_writes(stored, [("c", LONG)], "task")
+        assert values_of(saver, stored) == {"c": LONG}
+        transaction.set_rollback(True)
+    assert saver.get_tuple(config) is None
+    assert [table.objects.count() for table in TABLES] == [0, 0, 0, 0]
+    with transaction.atomic():
+        put(saver, config, {"c": LONG})
+    assert values_of(saver, config) == {"c": LONG}
+
+
+@pytest.mark.parametrize("is_read", [False, True])
+def test_nothing_is_built_on_a_save_that_was_rolled_back(saver: QueenrightSaver, is_read: bool):
+    first = put(saver, config_for(), {"text": LONG, "plan": "a"})
+    versions: ChannelVersions = {"text": "9", "plan": "9"}
+    with transaction.atomic():
+        second = saver.put(first, checkpoint_of({"text": LONG.upper(), "plan": "b"}, versions), {}, versions)
+        if is_read:
+            assert values_of(saver, second) == {"text": LONG.upper(), "plan": "b"}
+        transaction.set_rollback(True)
+    third = saver.put(second, checkpoint_of({}, versions), {}, {})
+    assert values_of(saver, third) == {}
+    assert_whole()
+
+
+def test_a_deletion_that_was_rolled_back_changes_nothing(saver: QueenrightSaver):
+    first = put(saver, config_for(), {"c": LONG})
+    with transaction.atomic():
+        saver.delete_thread(first["configurable"]["thread_id"])
+        assert saver.get_tuple(first) is None
+        transaction.set_rollback(True)
+    assert values_of(saver, first) == {"c": LONG}
+    versions = read(saver, first).checkpoint["channel_versions"]
+    second = saver.put(first, checkpoint_of({}, versions), {}, {})
+    assert values_of(saver, second) == {"c": LONG}
+
+
+def test_a_lost_race_inside_a_transaction_does_not_spoil_it(saver: QueenrightSaver):
+    config = config_for()
+    put(saver, config, {})
+    is_written = Event()
+
+    def hold() -> None:
+        with scoped(), transaction.atomic():
+            put(saver, config, {"c": 1})
+            is_written.set()
+            wait_until_someone_waits()
+
+    def follow() -> None:
+        assert is_written.wait(30)
+        with scoped(), transaction.atomic():
+            AgentSession.objects.update(name="kept")
+            put(saver, config, {"c": 2})
+
+    at_once(hold, follow)
+    assert AgentSession.objects.get().name == "kept"
+    assert values_of(saver, config) == {"c": 2}
+    assert_whole()
+
+
+class Gate:
+    """A fence that notes who came through, and may be shut."""
+
+    def __init__(self) -> None:
+        self.is_open = True
+        self.transactions: list[str] = []
+        self.leases: list[object] = []
+
+    def __call__(self, cursor: Cursor[Any], config: RunnableConfig) -> None:
+        if not self.is_open:
+            cursor.execute("UPDATE agent_sessions SET activity = 'refused'")
+            raise Fenced
+        row = cursor.execute("SELECT pg_current_xact_id()::text").fetchone()
+        assert row is not None
+        self.transactions.append(row[0])
+        self.leases.append(config["configurable"].get("__lease"))
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+@pytest.fixture
+def fenced(ensure_thread: EnsureThread, gate: Gate) -> QueenrightSaver:
+    return QueenrightSaver(ensure_thread=ensure_thread, fence=gate)
+
+
+def test_a_fence_is_asked_in_the_transaction_of_the_write(fenced: QueenrightSaver, gate: Gate):
+    lease = object()
+    stored = put(fenced, config_for(__lease=lease), {"c": LONG})
+    stored["configurable"]["__lease"] = lease
+    fenced.put_writes(stored, [("c", LONG)], "task")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT xmin::text FROM agent_states UNION ALL SELECT xmin::text FROM agent_state_writes")
+        assert [xmin for (xmin,) in cursor.fetchall()] == gate.transactions
+    assert gate.leases == [lease, lease]
+
+
+def test_a_write_that_the_fence_refuses_leaves_nothing(fenced: QueenrightSaver, gate: Gate):
+    stored = put(fenced, config_for(), {"c": LONG})
+    before = [table.objects.count() for table in TABLES]
+    gate.is_open = False
+    with pytest.raises(Fenced):
+        put(fenced, stored, {"c": LONG.upper()})
+    with pytest.raises(Fenced):
+        fenced.put_writes(stored, [("c", LONG.upper())], "task")
+    with pytest.raises(Fenced):
+        asyncio.run(fenced.aput_writes(stored, [("c", LONG.upper())], "task"))
+    assert [table.objects.count() for table in TABLES] == before
+    assert AgentSession.objects.get().activity == ""
+    gate.is_open = True
+    put(fenced, stored, {"c": LONG.upper()})
+
+
+def test_a_refusal_inside_a_transaction_takes_back_the_save_only(fenced: QueenrightSaver, gate: Gate):
+    stored = put(fenced, config_for(), {})
+    gate.is_open = False
+    with transaction.atomic():
+        AgentSession.objects.update(name="kept")
+        with pytest.raises(Fenced):
+            put(fenced, stored, {})
+    assert AgentSession.objects.get().name == "kept"
+    assert AgentState.objects.count() == 1
+
+
+def test_a_waiting_save_does_not_hold_up_the_event_loop(saver: QueenrightSaver):
+    stored = put(saver, config_for(), {})
+
+    async def run() -> None:
+        locked, release = Event(), Event()
+
+        def lock() -> None:
+            with scoped() as held, transaction.atomic(), held.cursor() as cursor:
+                cursor.execute("SELECT FROM agent_value_spaces FOR UPDATE")
+                locked.set()
+                assert release.wait(30)
+
+        holder = asyncio.create_task(asyncio.to_thread(lock))
+        assert await asyncio.to_thread(locked.wait, 30)
+        save = asyncio.create_task(saver.aput_writes(stored, [("c", LONG)], "task"))
+        for _ in range(50):
+            await asyncio.sleep(0.001)
+        assert not save.done()
+        release.set()
+        await asyncio.gather(holder, save)
+
+    asyncio.run(run())
+    assert read(saver, stored).pending_writes == [("task", "c", LONG)]
