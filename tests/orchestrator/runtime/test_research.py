@@ -21,9 +21,9 @@ from tests.orchestrator.runtime.conftest import run_all
 
 OBJECTIVE = "How should bees be fed in autumn, and when must feeding stop?"
 TEXTS = {
-    "feeding.md": "# Feeding bees\n\nHoney bees need sugar syrup in autumn, when nothing flowers any more. A colony "
-    "that has less than fifteen kilograms of stores in October will starve before spring. Feed two parts of sugar to one "
-    "part of water.\n\n## When to stop\n\nStop feeding as soon as the nights are colder than five degrees. Bees cannot "
+    "feeding.md": "# Feeding bees\n\nHoney bees need sugar syrup in autumn, when nothing flowers any more. A "
+    "colony that has less than fifteen kilograms of stores in October will starve before spring. Feed two "
+    "parts of sugar to one part of water.\n\n## When to stop\n\nStop feeding as soon as the nights are colder than five degrees. Bees cannot "
     "dry cold syrup, and it ferments in the comb. A fermented store gives the colony dysentery.\n",
     "mites.txt": "The varroa mite weakens bees in late summer. Treat the colony with formic acid after the last honey "
     "harvest, before feeding begins. A colony full of mites does not survive the winter, however well it is fed.\n",
@@ -59,6 +59,13 @@ def use_model(monkeypatch, address: str) -> None:
         output_price=Decimal(2),
     )
     monkeypatch.setattr(brains, "model_settings", lambda: known)
+
+
+def nobody_s_address() -> str:
+    """An address where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
 
 
 def decide(user, verdict: str, **decision) -> None:
@@ -124,15 +131,13 @@ def test_a_mission_with_a_model_accounts_for_its_calls(operator, monkeypatch):
 
 
 def test_a_mission_whose_model_is_down_says_so_and_can_be_retried(operator, monkeypatch):
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        port = nobody.getsockname()[1]
-        use_model(monkeypatch, f"http://127.0.0.1:{port}/v1")
-        mission = start(operator, "openai:thoughtful-1")
-        run_all()
+    address = nobody_s_address()
+    use_model(monkeypatch, address)
+    mission = start(operator, "openai:thoughtful-1")
+    run_all()
     failed = fresh(mission)
     assert (failed.status, failed.current_run.error_code) == (SessionStatus.FAILED, "model_unavailable")
-    assert str(port) in failed.current_run.error
+    assert address in failed.current_run.error
     with ModelServer() as server:
         use_model(monkeypatch, server.base_url)
         agents.retry(operator, mission.pk)
@@ -151,6 +156,7 @@ def test_a_model_that_dies_on_the_way_leaves_something_to_take_up(operator, monk
         mission = start(operator, "openai:thoughtful-1")
         while not AgentSession.objects.filter(root=mission, level="specialist").exists():
             runner.run_next(AgentSession.objects.filter(status=SessionStatus.QUEUED).first().level)
+    use_model(monkeypatch, nobody_s_address())
     run_all()
     failed = fresh(mission)
     assert failed.status == SessionStatus.FAILED

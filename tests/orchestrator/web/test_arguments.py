@@ -20,7 +20,8 @@ SCHEMA = {
     },
 }
 PROPOSED = {
-    "mode": "good", "dry": True, "name": "run", "body": "# A", "nodes": 12, "cutoff": None, "files": ["a", "b"], "extra": 1,
+    "mode": "good", "dry": True, "name": "run", "body": "# A", "nodes": 12, "cutoff": None, "files": ["a", "b"],
+    "extra": 1,
 }  # fmt: skip
 
 

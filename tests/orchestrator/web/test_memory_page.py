@@ -31,7 +31,8 @@ def source(mission, approver):
     )  # fmt: skip
     MissionPassage.objects.bulk_create(
         MissionPassage(
-            project=mission.project, source=source, position=n, start=n, end=n + 1, content=f"Passage {n} says this.", page=n + 1,
+            project=mission.project, source=source, position=n, start=n, end=n + 1,
+            content=f"Passage {n} says this.", page=n + 1,
         )
         for n in range(120)
     )  # fmt: skip

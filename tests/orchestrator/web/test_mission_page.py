@@ -49,7 +49,7 @@ def test_the_tree_is_in_depth_first_order_with_its_levels(page, mission):
 
 
 def test_who_is_not_running_says_for_what_since_when_and_why(page, mission):
-    one, two, three = delegate(run(mission), Level.ARCHITECT, "one", "two", "three")
+    one, two, _ = delegate(run(mission), Level.ARCHITECT, "one", "two", "three")
     ask(one)
     control.pause(two.pk, actor=person(mission.user_id), reason="looks wrong")
     text = re.sub(r"<[^>]+>|\s+", " ", body(page, mission))

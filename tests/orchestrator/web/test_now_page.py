@@ -47,7 +47,7 @@ def test_agents_are_counted_by_where_they_stand(page, project, approver):
 
 def test_a_count_filters_the_agents(page, project, approver):
     mission = make_mission(project, approver)
-    one, two = delegate(run(mission), Level.ARCHITECT, "first", "second")
+    _, two = delegate(run(mission), Level.ARCHITECT, "first", "second")
     run(two)
     text = page.get("/?status=running").content.decode()
     panel = text[text.index('id="agents"') : text.index('id="waits"')]
