@@ -20,14 +20,20 @@ from tests.model_server import ModelServer
 from tests.orchestrator.runtime.conftest import run_all
 
 OBJECTIVE = "How should bees be fed in autumn, and when must feeding stop?"
-TEXTS = {
-    "feeding.md": "# Feeding bees\n\nHoney bees need sugar syrup in autumn, when nothing flowers any more. A "
-    "colony that has less than fifteen kilograms of stores in October will starve before spring. Feed two "
-    "parts of sugar to one part of water.\n\n## When to stop\n\nStop feeding as soon as the nights are colder than five degrees. Bees cannot "
-    "dry cold syrup, and it ferments in the comb. A fermented store gives the colony dysentery.\n",
-    "mites.txt": "The varroa mite weakens bees in late summer. Treat the colony with formic acid after the last honey "
-    "harvest, before feeding begins. A colony full of mites does not survive the winter, however well it is fed.\n",
-}
+FEEDING = """# Feeding bees
+
+Honey bees need sugar syrup in autumn, when nothing flowers any more. A colony that has less than fifteen kilograms
+of stores in October will starve before spring. Feed two parts of sugar to one part of water.
+
+## When to stop
+
+Stop feeding as soon as the nights are colder than five degrees. Bees cannot dry cold syrup, and it ferments in the
+comb. A fermented store gives the colony dysentery.
+"""
+MITES = """The varroa mite weakens bees in late summer. Treat the colony with formic acid after the last honey harvest,
+before feeding begins. A colony full of mites does not survive the winter, however well it is fed.
+"""
+TEXTS = {"feeding.md": FEEDING, "mites.txt": MITES}
 
 
 @pytest.fixture
