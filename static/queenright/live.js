@@ -84,6 +84,14 @@ function wanted() {
   return regions.filter((region) => !regions.some((other) => other !== region && other.contains(region))).slice(0, MOST);
 }
 
+// A page that is being left must not call its visitor back.
+let leavingUntil = 0;
+addEventListener("beforeunload", () => { leavingUntil = Date.now() + 10000; });
+
+function again() {
+  if (Date.now() > leavingUntil) location.reload();
+}
+
 async function refresh() {
   timer = 0;
   const regions = wanted();
@@ -98,7 +106,7 @@ async function refresh() {
   let pause;
   try {
     const answer = await fetch(url, { signal: AbortSignal.timeout(15000), cache: "no-store" });
-    if (answer.redirected || answer.status === 403 || answer.status === 404) return location.reload();
+    if (answer.redirected || answer.status === 403 || answer.status === 404) return again();
     if (!answer.ok) throw new Error(`${answer.status}`);
     show(await answer.text());
     heardAt = Date.now();
@@ -196,7 +204,7 @@ function connect() {
     socket.onclose = socket.onmessage = null;
     socket.close();
     clearTimeout(silence);
-    if (code === 4401 || code === 4404) return location.reload();
+    if (code === 4401 || code === 4404) return again();
     tries += 1;
     link(tries > 3 ? "polling" : "reconnecting");
     if (tries > 3 && !poll) poll = setInterval(() => behind(...$$("[data-live]")), POLL);

@@ -80,8 +80,8 @@ def test_a_mission_from_objective_to_report_with_a_kill_on_the_way(stack: Stack,
     page.get_by_role("tab", name="Result").click()
     result = page.get_by_role("tabpanel")
     expect(result).to_contain_text("lease")
-    result.locator("a[href*='/sources/']").first.click()
-    expect(page.locator("mark, [data-cited], .cited").first).to_be_visible()
+    result.get_by_role("link", name="[1]").first.click()
+    expect(page.locator(".passage[aria-current] mark").first).to_be_in_viewport()
     (published,) = outbox(stack).values()
     assert "## Sources" in published
     assert re.search(r"\[1\]", published)

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from agents import access
 from agents.errors import AlreadyDecided, InvalidInput, StaleVersion
-from agents.lifecycle import VERDICTS, ApprovalStatus, Risk
+from agents.lifecycle import ApprovalStatus, Risk
 from agents.models import Approval
 from agents.selectors import approvals as selectors
 from agents.selectors.approvals import Filters
@@ -73,22 +73,23 @@ def decide(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     given = arguments.given_in(approval, request.POST)
     verdict, reason = request.POST.get("verdict", ""), request.POST.get("reason", "")
     try:
+        edited = arguments.read(approval, given)
         decided = approvals.decide(
             person(request),
             approval_id,
             verdict=verdict,
             version=_version(request.POST),
-            arguments=arguments.read(approval, given),
+            arguments=edited,
             reason=reason,
         )
     except InvalidInput as error:
         errors = error.data.get("fields") or {"": str(error)}
         return _page(request, chrome, approval, Attempt(given, reason, errors), status=status_of(error))
     except (AlreadyDecided, StaleVersion) as error:
-        if not _is_my_own(request, error, verdict):
-            now = access.approval_for(person(request), approval_id)
-            return _page(request, chrome, now, Attempt(given, reason, {}, error), status=status_of(error))
         decided = access.approval_for(person(request), approval_id)
+        if not _is_done(request, decided, verdict, approval.proposed if edited is None else edited):
+            attempt = Attempt(given, reason, {}, error)
+            return _page(request, chrome, decided, attempt, status=status_of(error))
     messages.success(request, f"{words.verdict(decided)}: {decided.title}")
     return redirect(_onward(request, chrome, decided))
 
@@ -98,10 +99,10 @@ def _version(form: QueryDict) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def _is_my_own(request: HttpRequest, error: AlreadyDecided | StaleVersion, verdict: str) -> bool:
-    """Did this very person decide so already? Then this is the second half of a double click."""
-    mine = error.data.get("by") == person(request).get_username()
-    return mine and VERDICTS.get(verdict) == error.data.get("status")
+def _is_done(request: HttpRequest, decided: Approval, verdict: str, wanted: dict[str, Any]) -> bool:
+    """Did this very person decide exactly so already? Then this is the second half of a double click."""
+    is_mine = decided.decided_by_id == person(request).pk and decided.verdict == verdict
+    return is_mine and (decided.effective is None or decided.effective == wanted)
 
 
 def _onward(request: HttpRequest, chrome: Chrome, decided: Approval) -> str:

@@ -68,7 +68,7 @@ def show(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         chrome = enter(request)
         access.project_for(person(request), chrome.project.pk, role=Role.OPERATOR)
-        if not draft or _mission_of(request, parse_id(draft)):
+        if not draft or ("r" not in request.GET and _mission_of(request, parse_id(draft))):
             return redirect(f"{reverse('new_mission')}?draft={uuid4()}")
         return _page(request, chrome, Form(parse_id(draft)))
     # the project that the form was opened in: another tab may have gone over to another one
