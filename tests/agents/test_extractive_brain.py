@@ -140,7 +140,7 @@ def test_text_without_headings_is_asked_about_by_its_phrases(brain, passages):
 def test_a_question_in_other_words_than_the_text_is_answered_by_it(brain, passages, question, words):
     answer = answer_to(brain, question, passages)
     assert words in answer.text
-    assert answer.confidence > 0.4
+    assert answer.confidence > 0.25
     assert not answer.missing.startswith("An answer to")
 
 
