@@ -47,6 +47,7 @@ else:
     os.environ[FOLDER] = str(claimed)
     use_test_servers(claimed)
 django.setup()  # here: conftest files below import models
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes half a second a user
 del os.environ["DJANGO_SETTINGS_MODULE"]  # parallel workers inherit it, and would read settings too early
 
 

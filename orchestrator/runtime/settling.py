@@ -65,6 +65,7 @@ def _park(session: AgentSession, stopped: StateSnapshot) -> None:
         failure = Failure.of(error)
         endings.finish(session, Ending(SessionStatus.FAILED, error=failure.message, code=failure.code))
         return
+    sessions.forget_crashes(session)
     asked = [interrupt.id for interrupt in stopped.interrupts]
     if session.control == Control.PAUSE:
         sessions.move(session, SessionStatus.PAUSED, actor=agent(session.pk), cause="paused")

@@ -141,7 +141,7 @@ def test_an_ordinary_account_runs_everything_as_itself(folder):
         assert {owner(pid) for pid in all_pids(stack)} == {NOBODY.uid}
         assert stack.get() == 200
     finally:
-        assert stack.stop() == 0
+        assert stack.stop(signal.SIGHUP) == 0
 
 
 def rights_to_read_the_interpreter() -> tuple[str, ...]:
