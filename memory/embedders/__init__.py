@@ -28,6 +28,7 @@ def active() -> Embedder:
         with _lock:
             if _active is None:
                 from memory.embedders.minilm import MiniLM
+                from memory.embedders.remembering import Remembering
 
-                _active = MiniLM(threads=settings.EMBEDDER_THREADS)
+                _active = Remembering(MiniLM(threads=settings.EMBEDDER_THREADS))
     return _active

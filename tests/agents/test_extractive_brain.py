@@ -140,7 +140,7 @@ def test_text_without_headings_is_asked_about_by_its_phrases(brain, passages):
 def test_a_question_in_other_words_than_the_text_is_answered_by_it(brain, passages, question, words):
     answer = answer_to(brain, question, passages)
     assert words in answer.text
-    assert answer.confidence > 0.4
+    assert answer.confidence > 0.25
     assert not answer.missing.startswith("An answer to")
 
 
@@ -227,7 +227,7 @@ def test_work_is_cut_by_source_and_leaves_out_what_is_far(brain, passages):
 def test_too_few_passages_are_searched_for_further(brain, passages):
     question = Question(key="q", text="What happens when the queen dies?", domain="d")
     (item,) = brain.analyse(question, passages[-1:], most=3)
-    assert item.queries == ("happens queen dies",)
+    assert item.queries == ("queen dies",)
 
 
 # The gate

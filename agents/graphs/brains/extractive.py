@@ -6,6 +6,7 @@ claim is a statement of a source, with its words and its place. The same input g
 
 from collections.abc import Sequence
 
+from agents.graphs.brains import extractive_framing as framing
 from agents.graphs.brains import extractive_planning as planning
 from agents.graphs.brains import extractive_reading as reading
 from agents.graphs.brains import extractive_writing as writing
@@ -46,7 +47,7 @@ class ExtractiveBrain:
         self, objective: str, domain: Domain, passages: Sequence[PassageText], *, most: int
     ) -> Sequence[Question]:
         """Ask what the objective asks of `domain`, then what the domain's sections can answer."""
-        return planning.split(objective, domain, passages, most=most, embed=self._embed)
+        return framing.split(objective, domain, passages, most=most, embed=self._embed)
 
     def analyse(self, question: Question, passages: Sequence[PassageText], *, most: int) -> Sequence[WorkItem]:
         """Cut the passages near the question into pieces of work."""

@@ -7,11 +7,14 @@ Vectors = NDArray[np.float32]
 Labels = NDArray[np.intp]
 
 _ROUNDS = 10
+_SMALLEST = 3
 _WORTH_A_SPLIT = 0.9  # of the best silhouette: more groups are taken when they are nearly as clear
 
 
 def cluster(vectors: Vectors, *, fewest: int, most: int) -> Labels:
     """A group for each vector, `fewest` to `most` of them, as many as are clearest; numbered by size.
+
+    Numbers that leave a group with fewer than three vectors are not taken, unless there is no other.
 
     Ward's method (1963) finds the groups for each number, k-means on the sphere settles their borders, and the
     mean silhouette (Rousseeuw 1987) chooses the number.
@@ -25,8 +28,9 @@ def cluster(vectors: Vectors, *, fewest: int, most: int) -> Labels:
     for number in range(max(fewest, 1), min(most, count) + 1):
         labels = _settled(spread, _cut(merges, count, number))
         options.append((silhouette(spread, labels), labels))
-    best = max(score for score, _ in options)
-    chosen = [labels for score, labels in options if score >= _WORTH_A_SPLIT * best or score == best][-1]
+    even = [(score, labels) for score, labels in options if np.bincount(labels).min() >= _SMALLEST] or options[:1]
+    best = max(score for score, _ in even)
+    chosen = [labels for score, labels in even if score >= _WORTH_A_SPLIT * best or score == best][-1]
     return _by_size(chosen)
 
 

@@ -21,7 +21,8 @@ _STOP = word_set(
     such take than that the their theirs them then there therefore these they thing things this those though through
     thus to together too toward two under unless until up upon us use used uses using usually very via want was way we
     well were what whatever when where whether which while who whole whom whose why will with within without would yes
-    yet you your yours e.g i.e eg ie vs"""
+    yet you your yours wants wanted happen happens happened become becomes became work works working worked goes e.g i.e
+    eg ie vs"""
 )
 _WORD = re.compile(r"[^\W_](?:[\w'\u2019.+-]*[\w+])?")
 _SEPARATOR = " \u203a "

@@ -15,6 +15,7 @@ from agents.prose.markup import plain
 from agents.prose.sentences import sentences
 
 FEWEST_WORDS = 5
+SHORT = 8
 MOST_WORDS = 70
 USUAL_WORDS = 45
 
@@ -38,6 +39,7 @@ _VERB = re.compile(
     re.IGNORECASE,
 )
 _ITEM_MARK = re.compile(r"[ \t]*(?:[-*+\u2022]|\(?\d{1,3}[.)])[ \t]+[^\W\d_`]")
+_SIGNPOST = re.compile(r"\.(?:md|html?|rst|txt)\b.*\.(?:md|html?|rst|txt)\b")
 _PARAMETER = re.compile(r"\w+ ?: (?:\w+(?:, | or )?){1,3}(?:, optional)?\b")
 _CHANGE_NOTE = re.compile(r"#\d{2,}|\bby @\w|\bPR\b|\b[0-9a-f]{7,40}\b")
 _CODE_SIGNS = re.compile(r"[{}<>=|\\_$@#]|\(\)|::|->|\"\"\"|\w\(\w|\]\(")
@@ -136,10 +138,10 @@ def _quality(text: str, quote: str) -> float:
     if letters < 0.75 * len(text) or code > _MOST_CODE or _CODE_START.match(text):
         return 0.0
     faults = (
-        (count > USUAL_WORDS or count < FEWEST_WORDS + 3, 0.85),
+        (count > USUAL_WORDS or count < SHORT, 0.85),
         (_LEANING.match(text), 0.75),
-        (_POINTER.match(text) or _PARAMETER.match(text), 0.5),
+        (_POINTER.match(text) or _PARAMETER.match(text) or _SIGNPOST.search(text), 0.5),
         (_CHANGE_NOTE.search(quote), 0.5),
-        (not quote.rstrip().endswith((".", "!")) and not _VERB.search(text), 0.8),
+        ((count < SHORT or not quote.rstrip().endswith((".", "!"))) and not _VERB.search(text), 0.7),
     )
     return prod(factor for fault, factor in faults if fault) * (1 - 4 * code)

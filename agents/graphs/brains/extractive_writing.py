@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from agents.graphs.brains import extractive_questions as questions
 from agents.graphs.brains.chat_reading import without_marks
 from agents.graphs.brains.extractive_clusters import Vectors
 from agents.graphs.brains.extractive_phrases import content_words, stem, stems
+from agents.graphs.brains.extractive_questions import asked as questions_of
 from agents.graphs.brains.extractive_relevance import ANSWERS, choose, topic
 from agents.graphs.findings import Answer, Citation, Finding, Judgement, PassageText
 
@@ -154,7 +154,7 @@ def judge(objective: str, answers: Sequence[Answer], *, embed: Embed) -> Judgeme
     """The quality gate: is each question of the objective answered, each claim cited, and how surely?"""
     if not answers:
         return Judgement(passed=False, score=0, reasons=(NOTHING_ANSWERED,))
-    asked = questions.asked(objective)
+    asked = questions_of(objective)
     answered = [answer for answer in answers if _is_answered(answer)]
     open_questions = _uncovered(asked, answered, embed)
     uncited = [answer.question for answer in answers if not _is_cited(answer)]
