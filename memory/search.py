@@ -9,51 +9,67 @@ from django.db import connection
 from pgvector import Vector
 
 from memory import embedders
+from memory.documents.plain import storable
+
+# What is looked for: its vector, and its words without their endings and without those that any text has.
+# A row's share of these words counts, not that it has all of them: questions have more words than their answers.
+GIVEN = """
+WITH given AS MATERIALIZED (
+    SELECT %(vector)s::vector AS vector, tsvector_to_array(to_tsvector('english', %(query)s)) AS words
+)"""
+SHARE = """
+coalesce(
+    (SELECT count(*) FROM (SELECT unnest(given.words) INTERSECT SELECT unnest(tsvector_to_array({column}))) AS shared)
+    / nullif(cardinality(given.words), 0)::float8, 0)"""
 
 # Of a passage's score, meaning has most; words help where names and numbers matter.
-PASSAGES = """
-WITH given AS (
-    SELECT %(vector)s::vector AS vector, websearch_to_tsquery('english', %(query)s) AS words
-), found AS MATERIALIZED (
-    SELECT p.passage_id, p.content_vector <=> given.vector AS distance,
-           ts_rank_cd(p.search, given.words, 32) AS rank
+PASSAGES = f"""{GIVEN}, found AS MATERIALIZED (
+    SELECT p.passage_id,
+           0.85 * greatest(1 - (p.content_vector <=> given.vector), 0) AS meaning,
+           0.15 * {SHARE.format(column="p.search")} AS words
     FROM mission_passages p JOIN mission_sources s USING (source_id), given
     WHERE s.session_id = %(mission)s AND p.content_vector IS NOT NULL
 )
-SELECT passage_id, 0.85 * greatest(1 - distance, 0) + 0.15 * rank AS score
-FROM found ORDER BY score DESC, passage_id LIMIT %(limit)s"""
+SELECT passage_id, meaning, words FROM found
+ORDER BY meaning + words DESC, passage_id LIMIT %(limit)s"""  # noqa: S608 - made of constants
 
 # Four parts that add up to the score: meaning .6, words .15, recency .1 (halved in 30 days), importance .15.
-MEMORIES = """
-WITH given AS (
-    SELECT %(vector)s::vector AS vector, websearch_to_tsquery('english', %(query)s) AS words
-), found AS MATERIALIZED (
+MEMORIES = f"""{GIVEN}, found AS MATERIALIZED (
     SELECT m.memory_id,
            0.60 * greatest(1 - (m.content_vector <=> given.vector), 0) AS meaning,
-           0.15 * ts_rank_cd(m.search, given.words, 32) AS words,
+           0.15 * {SHARE.format(column="m.search")} AS words,
            0.10 * power(0.5, extract(epoch FROM now() - m.created_at)::float8 / 86400 / 30) AS recency,
            0.15 * m.importance_score AS importance
     FROM agent_memory m LEFT JOIN agent_sessions s USING (session_id), given
     WHERE m.project_id = %(project)s AND m.content_vector IS NOT NULL
       AND (m.expires_at IS NULL OR m.expires_at > now())
       AND (%(memory_type)s::text IS NULL OR m.memory_type = %(memory_type)s)
+      AND (%(namespace)s::text[] IS NULL OR m.namespace[:cardinality(%(namespace)s::text[])] = %(namespace)s)
+      AND (%(user)s::uuid IS NULL OR m.user_id = %(user)s)
       AND (%(mission)s::uuid IS NULL OR s.root_id = %(mission)s)
       AND (%(least_importance)s::float8 IS NULL OR m.importance_score >= %(least_importance)s)
       AND (%(since)s::timestamptz IS NULL OR m.created_at >= %(since)s)
 )
 SELECT memory_id, meaning, words, recency, importance FROM found
-WHERE meaning >= 0.6 * %(least_meaning)s OR words > 0
-ORDER BY meaning + words + recency + importance DESC, memory_id LIMIT %(limit)s"""
+WHERE meaning >= 0.6 * %(least_meaning)s OR words >= 0.15 * %(least_words)s
+ORDER BY meaning + words + recency + importance DESC, memory_id LIMIT %(limit)s"""  # noqa: S608 - made of constants
 
 LEAST_MEANING = 0.2  # cosine; below it the embedder's neighbours share a language, not a subject
+LEAST_WORDS = 0.5  # share of the words from which a memory is found by them alone
 
 
 @dataclass(frozen=True, slots=True)
 class PassageHit:
-    """A passage and how well it fits, 0 to 1."""
+    """A passage and the parts of its score."""
 
     passage_id: UUID
-    score: float
+    meaning: float
+    words: float
+
+    @property
+    def score(self) -> float:
+        """What the hits are ordered by, 0 to 1."""
+        return min(self.meaning + self.words, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +85,16 @@ class MemoryHit:
     @property
     def score(self) -> float:
         """What the hits are ordered by, 0 to 1."""
-        return self.meaning + self.words + self.recency + self.importance
+        return min(self.meaning + self.words + self.recency + self.importance, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryFilter:
-    """What to look through; None leaves nothing out."""
+    """What to look through; None leaves nothing out. A namespace holds those that begin with it."""
 
     memory_type: str | None = None
+    namespace: tuple[str, ...] | None = None
+    user_id: UUID | None = None
     mission_id: UUID | None = None
     least_importance: float | None = None
     since: datetime | None = None
@@ -85,7 +103,7 @@ class MemoryFilter:
 def passages(mission_id: UUID, query: str, limit: int) -> list[PassageHit]:
     """The mission's passages nearest to `query` in meaning and words, best first."""
     rows = _rows(PASSAGES, query, {"mission": mission_id, "limit": limit})
-    return [PassageHit(passage_id, min(score, 1.0)) for passage_id, score in rows]
+    return [PassageHit(*row) for row in rows]
 
 
 def memories(project_id: UUID, query: str, limit: int, chosen: MemoryFilter | None = None) -> list[MemoryHit]:
@@ -98,17 +116,20 @@ def memories(project_id: UUID, query: str, limit: int, chosen: MemoryFilter | No
             "project": project_id,
             "limit": limit,
             "memory_type": chosen.memory_type,
+            "namespace": list(chosen.namespace) if chosen.namespace else None,
+            "user": chosen.user_id,
             "mission": chosen.mission_id,
             "least_importance": chosen.least_importance,
             "since": chosen.since,
             "least_meaning": LEAST_MEANING,
+            "least_words": LEAST_WORDS,
         },
     )
     return [MemoryHit(*row) for row in rows]
 
 
 def _rows(sql: str, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-    text = query.replace("\0", " ")
+    text = storable(query)
     (vector,) = embedders.active().embed([text])
     with connection.cursor() as cursor:
         cursor.execute(sql, {**parameters, "query": text, "vector": Vector(vector).to_text()})

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
 
 from agents.models import AgentSession
 from memory import search
@@ -33,9 +34,14 @@ def find(project_id: UUID, query: str, chosen: MemoryFilter, limit: int) -> list
 
 
 def _newest(project_id: UUID, chosen: MemoryFilter) -> QuerySet[AgentMemory]:
-    found = _with_origin(AgentMemory.objects.filter(project_id=project_id))
+    alive = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
+    found = _with_origin(AgentMemory.objects.filter(alive, project_id=project_id))
     if chosen.memory_type:
         found = found.filter(memory_type=chosen.memory_type)
+    if chosen.namespace:
+        found = found.filter(**{f"namespace__0_{len(chosen.namespace)}": list(chosen.namespace)})
+    if chosen.user_id:
+        found = found.filter(user_id=chosen.user_id)
     if chosen.mission_id:
         found = found.filter(session__root_id=chosen.mission_id)
     if chosen.least_importance is not None:

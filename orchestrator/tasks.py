@@ -7,7 +7,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
 
 from agents.roles import Level
-from memory.services import sources
+from memory.services import memories, sources
 from orchestrator import dispatch
 from orchestrator.runtime import runner
 
@@ -22,6 +22,7 @@ def run_next(level: str) -> None:
 
 @shared_task(name=dispatch.TIDY)
 def tidy() -> None:
-    """Drop what nobody comes back to: sources of drafts that were never started, sign-ins that have run out."""
+    """Drop what nobody comes back to: drafts that were never started, memories and sign-ins that have run out."""
     sources.drop_abandoned(timezone.now() - DRAFT_LIFE)
+    memories.drop_expired()
     SessionStore.clear_expired()

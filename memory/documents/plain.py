@@ -40,8 +40,12 @@ def decode(name: str, data: bytes) -> str:
 
 def tidy(text: str) -> str:
     """`text` with line feeds as line ends, without what a database or a screen cannot take."""
-    text = _CONTROL.sub("", _NEWLINE.sub("\n", text))
-    return text.encode("utf-8", "replace").decode("utf-8")  # lone surrogates
+    return storable(_CONTROL.sub("", _NEWLINE.sub("\n", text)))
+
+
+def storable(text: str) -> str:
+    """`text` as PostgreSQL takes it: without NUL, with question marks for halves of characters (lone surrogates)."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def _western(data: bytes) -> str:

@@ -6,14 +6,19 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 
-from agents.actor import Actor, agent
+from agents.actor import SYSTEM, Actor, agent
+from agents.errors import InvalidInput, NotFound
 from agents.events import store
 from agents.events.digests import text_digest
+from agents.events.store import Entry
 from agents.events.types import MemoryChanged
 from agents.models import AgentSession
 from memory import embedders
-from memory.models import AgentMemory
+from memory.documents.plain import storable
+from memory.models import AgentMemory, MissionPassage
 from memory.words import MemoryType
 
 
@@ -34,16 +39,24 @@ class Note:
 def remember(session: AgentSession, note: Note) -> AgentMemory:
     """Keep a note of a session; the same text in the same namespace stands once and keeps its first origin.
 
-    The text is embedded before the transaction begins.
+    The text is embedded before the transaction begins. Where the same has expired, it is remembered anew. Raises
+    InvalidInput when there is nothing to remember, or the passage is not the project's.
     """
-    text = note.text.replace("\0", "").strip()
+    text = storable(note.text).strip()
+    if not text:
+        raise InvalidInput(fields={"text": "There is nothing to remember."})
+    if (
+        note.passage_id
+        and not MissionPassage.objects.filter(pk=note.passage_id, project_id=session.project_id).exists()
+    ):
+        raise InvalidInput(fields={"passage_id": "This project has no such passage."})
     embedder = embedders.active()
     (vector,) = embedder.embed([text])
+    key = {"project_id": session.project_id, "namespace": list(note.namespace), "content_hash": text_digest(text)}
     with transaction.atomic():
+        _drop(AgentMemory.objects.filter(**key, expires_at__lte=timezone.now()), SYSTEM, "expired")
         memory, is_new = AgentMemory.objects.get_or_create(
-            project_id=session.project_id,
-            namespace=list(note.namespace),
-            content_hash=text_digest(text),
+            **key,
             defaults={
                 "session": session,
                 "user_id": session.user_id,
@@ -59,28 +72,36 @@ def remember(session: AgentSession, note: Note) -> AgentMemory:
             },
         )
         if is_new:
-            _record(memory, session, "remembered", agent(session.pk))
+            store.record_all([_changed(memory, "remembered", agent(session.pk))])
     return memory
 
 
-def forget(memory: AgentMemory, *, actor: Actor) -> None:
-    """Delete a memory; that it was there and that it went stays in the events."""
+def forget(memory_id: UUID, *, actor: Actor) -> None:
+    """Delete a memory; that it was there and that it went stays in the events. Raises NotFound."""
     with transaction.atomic():
-        session = memory.session
-        if session is not None:
-            _record(memory, session, "forgotten", actor)
-        memory.delete()
+        if not _drop(AgentMemory.objects.filter(pk=memory_id), actor, "forgotten"):
+            raise NotFound
 
 
-def _record(memory: AgentMemory, session: AgentSession, change: str, actor: Actor) -> None:
-    store.record(
-        MemoryChanged(
-            session_id=session.pk,
-            change=change,
-            memory_type=memory.memory_type,
-            digest=memory.content_hash,
-        ),
-        session,
-        actor=actor,
-        aggregate_id=memory.pk,
+def drop_expired(most: int = 500) -> int:
+    """Delete up to `most` memories whose time is up; how many."""
+    with transaction.atomic():
+        expired = AgentMemory.objects.filter(expires_at__lte=timezone.now()).order_by("expires_at")[:most]
+        return _drop(AgentMemory.objects.filter(pk__in=list(expired.values_list("pk", flat=True))), SYSTEM, "expired")
+
+
+def _drop(found: QuerySet[AgentMemory], actor: Actor, change: str) -> int:
+    """Delete memories, each with its event; how many. Another who deletes them at once finds them gone."""
+    gone = list(found.select_related("session").defer("content_vector", "search").select_for_update(of=("self",)))
+    AgentMemory.objects.filter(pk__in=[memory.pk for memory in gone]).delete()
+    store.record_all([_changed(memory, change, actor) for memory in gone])
+    return len(gone)
+
+
+def _changed(memory: AgentMemory, change: str, actor: Actor) -> Entry:
+    """The event of a change. A memory whose agent is gone belongs to no mission, and correlates with itself."""
+    event = MemoryChanged(
+        session_id=memory.session_id, change=change, memory_type=memory.memory_type, digest=memory.content_hash
     )
+    mission_id = memory.session.root_id if memory.session else memory.pk
+    return Entry(event, memory.pk, memory.project_id, mission_id, actor)

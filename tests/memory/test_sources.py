@@ -283,7 +283,7 @@ def vectors_of(mission) -> list[tuple[str, str, np.ndarray]]:
 
 
 def test_every_passage_gets_the_vector_of_its_heading_and_text(mission):
-    told: list[tuple[int, int]] = []
+    told = []
     made = sources.embed_pending(mission.pk, lambda done, total: told.append((done, total)))
     assert made == 90
     assert told[-1] == (90, 90)
