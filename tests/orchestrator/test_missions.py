@@ -103,7 +103,7 @@ def test_strangers_find_nothing_and_viewers_may_not(project):
         ("Compare them. Then say which is best.", "Compare them"),
         (
             "What happens when a process dies, and how are approvals decided exactly once, and who decides them?",
-            "What happens when a process dies",
+            "What happens when a process dies, and how are approvals decided exactly once",
         ),
         ("word " * 40, ("word " * 16).strip() + "…"),
         ("x" * 200, "x" * 80 + "…"),

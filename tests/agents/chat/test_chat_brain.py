@@ -42,7 +42,7 @@ def finding(**fields: Any) -> Mapping[str, Any]:
 
 def test_plan_gives_domains_of_known_sources_and_passages(brain: ChatBrain) -> None:
     plan = brain.plan(OBJECTIVE, SOURCES, PASSAGES, most=4)
-    assert [domain.key for domain in plan.domains] == ["beesmd", "waxmd"]
+    assert [domain.key for domain in plan.domains] == ["bees-md", "wax-md"]
     assert plan.domains[0].source_ids == ("id-of-bees.md",)
     assert plan.domains[0].passage_ids == (DANCE.passage_id, QUEEN.passage_id)
     assert plan.domains[1].passage_ids == (WAX.passage_id,)
