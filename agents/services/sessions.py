@@ -217,7 +217,7 @@ def start_run(session: AgentSession, command: str, *, actor: Actor) -> AgentRun:
 
 def forget_crashes(session: AgentSession) -> None:
     """The locked session came to rest by itself: earlier deaths of its workers were not its doing."""
-    AgentRun.objects.filter(pk=session.current_run_id, crashes__gt=0).update(crashes=0)
+    session.runs.filter(status=RunStatus.ACTIVE, crashes__gt=0).update(crashes=0)
 
 
 def set_control(session: AgentSession, control: Control, *, actor: Actor, reason: str = "") -> None:
