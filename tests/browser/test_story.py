@@ -1,43 +1,23 @@
 """The story: a mission from its objective to its report, through approval, edit, rejection, kills and a restart."""
 
 import re
-from pathlib import Path
 
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.stack import Stack
 
 OBJECTIVE = "What happens when a process dies, and how are approvals decided exactly once?"
-FEEDING = """# Feeding bees
-
-Honey bees need sugar syrup in autumn, when nothing flowers any more. A colony that has less than fifteen kilograms
-of stores in October will starve before spring. Feed two parts of sugar to one part of water.
-
-## When to stop
-
-Stop feeding as soon as the nights are colder than five degrees. Bees cannot dry cold syrup, and it ferments in the
-comb. A fermented store gives the colony dysentery.
-"""
 
 
-def start_mission(page: Page, objective: str, *, files: list[FilePayload] | None = None) -> None:
-    """Start a research mission on `files`, or on the example folder."""
+def start_mission(page: Page, objective: str) -> None:
+    """Start a research mission on the example folder."""
     page.goto("/")
     page.get_by_role("link", name="New mission").first.click()
     page.get_by_role("textbox", name="Objective").fill(objective)
-    if files:
-        page.set_input_files("#files", files)
-        for file in files:
-            expect(page.locator("#sources .files")).to_contain_text(file["name"])
-    else:
-        page.get_by_role("button", name="Add the example").click()
-        expect(page.locator("#sources .files")).to_contain_text("docs/architecture.md")
+    page.get_by_role("button", name="Add the example").click()
+    expect(page.locator("#sources .files")).to_contain_text("docs/architecture.md")
     page.get_by_role("button", name="Start the mission").click()
     page.wait_for_url(re.compile(r"/missions/[0-9a-f-]{36}/"))
-
-
-def feeding() -> FilePayload:
-    return {"name": "feeding.md", "mimeType": "text/markdown", "buffer": FEEDING.encode()}
 
 
 def open_request(page: Page, objective: str) -> None:
@@ -85,118 +65,3 @@ def test_a_mission_from_objective_to_report_with_a_kill_on_the_way(stack: Stack,
     (published,) = outbox(stack).values()
     assert "## Sources" in published
     assert re.search(r"\[1\]", published)
-
-
-def test_memory_finds_by_meaning(stack: Stack, sign_in):
-    page = sign_in()
-    objective = "How should bees be fed in autumn?"
-    start_mission(page, objective, files=[feeding()])
-    open_request(page, objective)
-    page.goto("/memory/")
-    page.locator("main input[type=search]").fill("insects that run out of food in the cold season")
-    page.keyboard.press("Enter")
-    expect(page.locator("main")).to_contain_text(re.compile("starve|syrup|stores"))
-    open_request(page, objective)
-    reject(page, "Not needed any more")
-
-
-def reject(page: Page, reason: str) -> None:
-    """Reject the open request."""
-    page.keyboard.press("r")
-    page.locator("#reject [name=reason]").fill(reason)
-    page.locator("#reject button.danger, #reject button[value=reject]").first.click()
-    expect(page.locator("#decide")).to_contain_text("closed")
-
-
-def test_an_edited_name_is_what_is_published(stack: Stack, sign_in):
-    page = sign_in()
-    objective = "How much do bees need for winter?"
-    start_mission(page, objective, files=[feeding()])
-    mission = page.url
-    open_request(page, objective)
-    page.fill("#arg-file_name", "winter stores.md")
-    expect(page.locator("#decide")).to_contain_text("1 edit")
-    page.get_by_role("button", name=re.compile("^Approve")).click()
-    expect(page.locator("#decide")).to_contain_text("closed")
-    page.goto(mission)
-    done(page)
-    assert "winter stores.md" in outbox(stack)
-
-
-def test_a_name_that_cannot_be_used_is_refused_beside_its_field(stack: Stack, sign_in):
-    page = sign_in()
-    objective = "When is it too cold for syrup?"
-    start_mission(page, objective, files=[feeding()])
-    open_request(page, objective)
-    taken = stack.data / "outbox" / "first" / "taken.md"
-    taken.parent.mkdir(parents=True, exist_ok=True)
-    taken.write_text("somebody else's")
-    before = outbox(stack)
-    for bad in ("../escape.md", "no-ending", "taken.md", ""):
-        page.fill("#arg-file_name", bad)
-        page.fill("#arg-title", f"My title for {bad}")
-        page.locator("#decision").evaluate("form => form.noValidate = true")
-        page.get_by_role("button", name=re.compile("^Approve")).click()
-        expect(page.locator("#arg-file_name-error")).to_be_visible()
-        expect(page.locator("#arg-title")).to_have_value(f"My title for {bad}")
-        expect(page.locator("#arg-file_name")).to_have_value(bad)
-    assert outbox(stack) == before
-    reject(page, "No good name was found")
-
-
-def test_a_rejected_agent_finishes_without_publishing_and_says_so(stack: Stack, sign_in):
-    page = sign_in()
-    before = outbox(stack)
-    objective = "When must feeding stop?"
-    start_mission(page, objective, files=[feeding()])
-    open_request(page, objective)
-    stack.restart()
-    page.reload()
-    reject(page, "The numbers are not checked")
-    page.get_by_role("link", name="See the agent").click()
-    done(page)
-    expect(page.locator("main")).to_contain_text("The numbers are not checked")
-    assert outbox(stack) == before
-
-
-def test_of_two_people_one_decides_and_the_other_reads_who(stack: Stack, sign_in):
-    first, second = sign_in(), sign_in()
-    objective = "What does fermented syrup do?"
-    start_mission(first, objective, files=[feeding()])
-    open_request(first, objective)
-    second.goto(first.url)
-    second.fill("#arg-file_name", "mine.md")
-    before = set(outbox(stack))
-    first.keyboard.press("a")
-    expect(first.locator("#decide")).to_contain_text("closed")
-    with second.expect_response(lambda answer: answer.request.method == "POST") as answered:
-        second.get_by_role("button", name=re.compile("^Approve")).click()
-    assert answered.value.status == 409
-    expect(second.locator(".conflict")).to_contain_text(f"Approved by {stack.name}")
-    expect(second.locator("#arg-file_name")).to_have_value("mine.md")
-    first.get_by_role("link", name="See the agent").click()
-    done(first)
-    made = set(outbox(stack)) - before
-    assert len(made) == 1
-    assert "mine.md" not in made
-
-
-def test_files_that_cannot_be_read_are_refused_one_by_one_and_nothing_is_lost(sign_in, tmp_path: Path):
-    page = sign_in()
-    page.goto("/missions/new/")
-    page.get_by_role("textbox", name="Objective").fill("Keep me")
-    huge = tmp_path / "huge.txt"
-    huge.write_bytes(b"words and words\n" * 2_000_000)
-    binary = {"name": "program.md", "mimeType": "text/markdown", "buffer": bytes(range(256)) * 40}
-    for files, words in (([feeding()], "feeding.md"), ([binary], "program.md"), (str(huge), "huge.txt")):
-        page.set_input_files("#files", files)
-        expect(page.locator("#sources .files")).to_contain_text(words)
-    expect(page.locator("#sources [data-s=failed]")).to_contain_text("20")
-    expect(page.locator("#sources [data-s=ok]")).to_contain_text("feeding.md")
-    page.fill("#folder", "/etc")
-    page.get_by_role("button", name="Add folder").click()
-    expect(page.locator("#folder-error, #sources [role=alert]").first).to_be_visible()
-    page.get_by_role("textbox", name="Objective").fill("")
-    page.get_by_role("button", name="Start the mission").click()
-    expect(page.locator("#objective-error")).to_be_visible()
-    expect(page.locator("#sources [data-s=ok]")).to_contain_text("feeding.md")
