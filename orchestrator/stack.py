@@ -95,35 +95,34 @@ class Stack:
         self._console.box([address, "", *login, f"Data: {self._env.data}", "Ctrl-C ends everything."])
 
     async def _start_servers(self) -> None:
+        """Those that no address was given for."""
         env = self._env
         if env.database_url and env.redis_url:
             return
-        threads = env.coordinator_threads, env.worker_threads
-        connections = OTHER_CONNECTIONS + sum(map(pool_size, threads))
+        orphans_gone = await wait_for_servers_to_end(env.data, ORPHAN_SECONDS)
         servers = embedded_servers(
-            env.data,
-            env.run_dir,
-            postgres={
-                "max_connections": str(connections),
-                "shared_buffers": "256MB",
-                "log_min_messages": "log",
-                "log_checkpoints": "off",
-                "log_line_prefix": "",
-                "jit": "off",
-            },
-            redis={},
-            inherits=(await wait_for_servers_to_end(env.data, ORPHAN_SECONDS),),
+            env.data, env.run_dir, postgres=self._postgres_settings(), redis={}, inherits=(orphans_gone,)
         )
         if not env.database_url:
-            self._say(f"starting PostgreSQL and Redis on {env.data}")
+            self._say(f"starting PostgreSQL on {servers.postgres.folder}")
             await servers.postgres.create()
             self._supervisor.keep("postgres", servers.postgres.child, last=True)
-        if not env.redis_url:
-            self._supervisor.keep("redis", servers.redis.child, last=True)
-        if not env.database_url:
             await wait_for_postgres(servers.postgres.dsn("postgres"), START_SECONDS)
         if not env.redis_url:
+            self._say(f"starting Redis on {servers.redis.folder}")
+            self._supervisor.keep("redis", servers.redis.child, last=True)
             await wait_for_redis(env.redis_address, START_SECONDS)
+
+    def _postgres_settings(self) -> dict[str, str]:
+        pools = sum(map(pool_size, (self._env.coordinator_threads, self._env.worker_threads)))
+        return {
+            "max_connections": str(pools + OTHER_CONNECTIONS),
+            "shared_buffers": "256MB",
+            "log_min_messages": "log",  # errors of statements are the application's to report
+            "log_checkpoints": "off",
+            "log_line_prefix": "",
+            "jit": "off",
+        }
 
     def _start_web(self, listener: socket.socket) -> None:
         """First and alone: it is what a person waits for."""
@@ -154,7 +153,11 @@ class Stack:
         )
 
     def _celery(self, name: str, *arguments: str, variables: Mapping[str, str] = NO_VARIABLES) -> Child:
-        return self._python(name, "-m", "celery", "-A", "orchestrator", *arguments, variables=variables)
+        calm = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}  # it is one's own
+        return self._python(
+            *(name, "-m", "celery", "--quiet", "--app", "orchestrator", *arguments),
+            variables={**calm, **variables},
+        )
 
     def _python(
         self,
