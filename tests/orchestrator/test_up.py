@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from orchestrator.env import BASE_DIR
 from orchestrator.servers.account import Account, reaches
 from tests.servers import claim_folder
 from tests.stack import PATIENCE, Stack, eventually, is_alive, running_stack
@@ -78,6 +80,27 @@ def test_browser_waits_while_web_is_started_again(stack):
         assert list(pool.map(lambda _: stack.get(), range(4))) == [200] * 4
 
 
+def delete_data(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", "delete_data"],
+        cwd=BASE_DIR,
+        env={"QUEENRIGHT_DATA": str(folder), "PATH": os.defpath},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_data_of_a_running_stack_is_not_deleted(stack):
+    assert "already runs on" in delete_data(stack.data).stderr
+    assert stack.get() == 200
+
+
+def test_folder_that_never_was_queenrights_is_not_deleted(folder):
+    (folder / "letters").touch()
+    assert "has never run on" in delete_data(folder).stderr
+    assert (folder / "letters").exists()
+
+
 def test_second_start_on_the_same_folder_is_refused(stack):
     second = Stack(stack.data).start()
     assert second.process.wait(PATIENCE) == 1
@@ -112,6 +135,11 @@ def test_ctrl_c_leaves_no_process_and_nothing_is_lost(stack):
     assert not any(map(is_alive, pids))
     assert "everything has ended" in stack.output
     assert not (stack.data / "postgres" / "postmaster.pid").exists()
+
+
+def test_data_is_deleted_when_asked(stack):
+    assert delete_data(stack.data).returncode == 0
+    assert not stack.data.exists()
 
 
 def test_given_servers_replace_the_embedded_ones(folder):
