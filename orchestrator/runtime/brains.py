@@ -12,7 +12,6 @@ EXTRACTIVE = ""
 @cache
 def _extractive() -> Brain:
     from agents.graphs.brains.extractive import ExtractiveBrain
-
     from memory import embedders
 
     return ExtractiveBrain(embedders.active())

@@ -3,9 +3,9 @@
 from functools import cache
 from typing import Any
 
-from agents.checkpoints.saver import QueenrightSaver
 from langchain_core.runnables import RunnableConfig
 
+from agents.checkpoints.saver import QueenrightSaver
 from orchestrator.runtime.leases import Lease
 
 LEASE = "__lease"  # a key with two underscores stays out of the metadata, and sub-graphs inherit it
