@@ -71,7 +71,7 @@ function compare(field) {
   const changed = value !== field.dataset.proposed;
   field.closest(".arg").classList.toggle("changed", changed);
   $(".was", field.closest(".arg")).hidden = !changed;
-  const edits = $$(".arg.changed", field.form).length;
+  const edits = $$(".arg.changed").length;
   for (const place of $$("[data-edits]")) {
     place.hidden = !edits;
     write($("span", place) ?? place, `${place.dataset.edits}${edits} edit${edits === 1 ? "" : "s"}`);
@@ -103,7 +103,7 @@ function notice(text) {
   $("#toasts").append(toast);
 }
 
-tinykeys(window, Object.fromEntries(["/", "j", "k", "a", "e", "r", "n", "Shift+?"].map((key) => [key, press])));
+tinykeys(window, Object.fromEntries(["/", "j", "k", "a", "e", "r", "n", "?", "Shift+?"].map((key) => [key, press])));
 
 const CLICKS = {
   "[data-close]": (button) => button.closest(".toast").remove(),
@@ -131,7 +131,16 @@ document.addEventListener("input", ({ target }) => {
   if (target.dataset.chooses) document.getElementById(target.dataset.chooses).checked = true;
   if (target.form && !target.form.matches("[data-auto], [role=search]")) target.form.dataset.dirty = "";
 });
+// What was typed before this script came, or put back by the browser, is an edit too.
+for (const field of $$("[data-proposed]")) compare(field);
 document.addEventListener("change", ({ target }) => target.form?.matches("[data-auto]") && target.form.requestSubmit());
+// A dialog that a key opened leaves the focus inside when it closes.
+document.addEventListener("beforetoggle", ({ target, newState }) => {
+  if (newState === "closed" && target.contains(document.activeElement)) {
+    document.activeElement.blur();
+    $(`[popovertarget="${target.id}"]`)?.focus();
+  }
+}, true);
 document.addEventListener("reset", ({ target }) => delete target.dataset.dirty);
 document.addEventListener("htmx:afterSwap", ({ target }) => {
   if ("scroll" in target.dataset && target.getBoundingClientRect().top > innerHeight) target.scrollIntoView();

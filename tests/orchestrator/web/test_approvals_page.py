@@ -121,6 +121,11 @@ def test_a_double_click_is_one_decision(page, approval):
     assert Approval.objects.get().version == 2
 
 
+def test_the_same_person_with_other_arguments_is_told_that_the_first_ones_count(page, approval):
+    decide(page, approval)
+    assert decide(page, approval, **{"arg-file_name": "other.md"}).status_code == 409
+
+
 def test_the_same_person_who_changes_their_mind_is_told(page, approval):
     decide(page, approval)
     assert decide(page, approval, "reject", reason="No.").status_code == 409

@@ -178,6 +178,12 @@ def test_going_back_and_asking_something_else_does_not_lead_to_the_first_mission
     assert page.get(form.url)["Location"] != form.url
 
 
+def test_a_region_of_a_form_that_has_just_started_leads_nowhere_else(page, form):
+    """The live page may ask for it while the browser is on its way to the mission."""
+    form.send(files=[upload("a.md")])
+    assert page.get(f"{form.url}&r=rail-missions").status_code == 200
+
+
 def test_a_form_goes_to_the_project_that_it_was_opened_in(page, project, approver, form):
     later = make_project()
     later.memberships.create(user=approver, role="admin")

@@ -1,0 +1,114 @@
+"""Every page, wide and narrow, light and dark: nothing that axe calls serious, nothing wider than the screen."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from django.contrib.staticfiles import finders
+
+from agents.lifecycle import SessionStatus
+from agents.roles import Level
+from memory.models import MissionPassage, MissionSource
+from memory.services import memories
+from memory.services.memories import Note
+from memory.words import MemoryType, SourceOrigin
+from tests.factories import make_mission
+from tests.orchestrator.web.situations import ask, delegate, end, run, say
+
+PAGES = (
+    "now", "now filtered", "missions", "mission", "messages", "tools", "sources", "result", "new mission", "approvals",
+    "decided", "empty approvals", "session", "memory", "memory search", "source", "sign in", "not found",
+)  # fmt: skip
+KINDS = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
+
+
+@pytest.fixture
+def addresses(site):
+    """A project in the middle of its work, and the address of each page."""
+    mission = make_mission(site.project, site.user, goal="How do argyrodites react in humid air?")
+    one, two, _ = delegate(run(mission), Level.ARCHITECT, "Literature", "A name that is rather long for one", "c")
+    say(run(one), "Reading `source` three of **seventeen**, averyveryverylongwordthatdoesnotbreakanywhere" * 2)
+    approval = ask(one)
+    run(two)
+    end(two, SessionStatus.FAILED, error="The model server cannot be reached.")
+    source = MissionSource.objects.create(
+        project=site.project, user=site.user, session=mission, name="notes.md", media_type="text/markdown",
+        origin=SourceOrigin.UPLOAD, sha256="a", size_bytes=5, text="words", words=1,
+    )  # fmt: skip
+    passage = MissionPassage.objects.create(
+        project=site.project, source=source, position=0, start=0, end=9, content="Some words to cite."
+    )
+    memories.remember(one, Note("Argyrodites lose sulfur.", MemoryType.SEMANTIC, 0.7, passage_id=passage.pk))
+    finished = make_mission(site.project, site.user)
+    run(finished)
+    answer = {"question": "How?", "text": "So [1].", "confidence": 0.5, "missing": "Prices.",
+              "citations": [{"number": 1, "passage_id": str(passage.pk), "quote": "words"}]}  # fmt: skip
+    report = {"title": "Found", "summary": "Short.", "answers": [answer], "missing": ["More."]}
+    end(finished, output={"report": report, "publication": {"published": False, "reason": "No."}})
+    old = ask(make_mission(site.project, site.user))
+    page = site.open(f"/approvals/{old.pk}/")
+    page.keyboard.press("a")
+    page.wait_for_url(f"**/approvals/{approval.pk}/")
+    page.close()
+    tabs = {tab: f"/missions/{mission.pk}/?tab={tab}" for tab in ("messages", "tools", "sources")}
+    return tabs | {
+        "now": "/", "now filtered": "/?status=waiting", "missions": "/missions/", "mission": f"/missions/{mission.pk}/",
+        "result": f"/missions/{finished.pk}/", "new mission": "/missions/new/", "approvals": "/approvals/",
+        "decided": f"/approvals/{old.pk}/", "empty approvals": "/approvals/?risk=low", "session": f"/agents/{one.pk}/",
+        "memory": "/memory/", "memory search": "/memory/?q=sulfur", "source": f"/passages/{passage.pk}/?quote=words",
+        "sign in": "/login/", "not found": "/nothing/",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("width", "scheme"), KINDS)
+def test_every_page_is_sound_for_everybody(site, addresses, axe, width, scheme):
+    page = site.open(width=width, color_scheme=scheme)
+    told = []
+    assert set(addresses) == set(PAGES)
+    for name, address in addresses.items():
+        if name == "sign in":
+            page.context.clear_cookies()
+        page.goto(address)
+        page.evaluate(axe)
+        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        told += [
+            f"{name}: {fault['id']}: {[node['target'] for node in fault['nodes'][:3]]}"
+            for fault in result["violations"]
+            if fault["impact"] in ("serious", "critical")
+        ]
+        too_wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        if too_wide > 0:
+            told.append(f"{name}: {too_wide} px wider than the screen")
+    assert not told, "\n".join(told)
+
+
+def test_on_a_phone_what_is_pressed_is_large_enough(site, addresses):
+    page = site.open(width=390, has_touch=True)
+    small = []
+    for name, address in addresses.items():
+        if name in ("sign in", "not found"):
+            continue
+        page.goto(address)
+        small += [
+            f"{name}: {found}"
+            for found in page.evaluate(
+                """[...document.querySelectorAll(".btn, .chip, .rail-nav a, .tabs a, .input, .select, .check")]
+                .filter(one => one.checkVisibility() && one.getBoundingClientRect().height < 43.5)
+                .map(one => one.outerHTML.slice(0, 90))"""
+            )
+        ]
+    assert not small, json.dumps(small, indent=1)
+
+
+def test_script_and_style_weigh_less_than_100_kb_together(site):
+    page = site.open("/")
+    loaded = page.evaluate(
+        "performance.getEntriesByType('resource').map(one => new URL(one.name).pathname)"
+        ".filter(path => /[.](js|css|svg)$/.test(path))"
+    )
+    assert {"/static/live.js", "/static/app.css", "/static/vendor/htmx.min.js"} <= set(loaded)
+    sizes = {
+        path: len(gzip.compress(Path(finders.find(path.removeprefix("/static/"))).read_bytes())) for path in loaded
+    }
+    assert sum(sizes.values()) < 100_000, sizes
