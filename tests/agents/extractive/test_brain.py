@@ -280,3 +280,32 @@ def test_a_summary_of_nothing_says_so(brain, passages):
     assert brain.summarise(OBJECTIVE, "Bees", []) == "No question was answered."
     empty = answer_to(brain, "What is the capital of France?", passages)
     assert brain.summarise(OBJECTIVE, "Bees", [empty]) == "The sources answer none of 1 question."
+
+
+# Naming
+
+
+def section(source: str, heading: str, text: str, number: int) -> PassageText:
+    return PassageText(
+        passage_id=f"{source}:{number}", source_id=source, source=source, heading=heading, text=text
+    )
+
+
+def test_a_domain_with_a_heading_that_says_nothing_alone_is_named_with_the_one_above(brain):
+    texts = ["Put the smoker on the grass.", "Light the smoker with dry grass.", "Blow cool smoke at the hive."]
+    found = [section("smoker.md", "The smoker \u203a Usage", text, number) for number, text in enumerate(texts)]
+    plan = brain.plan("How is it done?", [], found, most=2)
+    assert [domain.title for domain in plan.domains] == ["The smoker: usage"]
+
+
+def test_a_domain_without_headings_is_named_by_its_phrases(brain, passages):
+    bare = [passage.model_copy(update={"heading": ""}) for passage in passages if passage.source == "honey.md"]
+    (domain,) = brain.plan("How is honey made?", [], bare, most=3).domains
+    words = " ".join(passage.text.lower() for passage in bare)
+    assert all(word in words for word in domain.title.lower().replace(" and ", " ").split())
+
+
+def test_a_group_too_small_for_an_architect_goes_to_the_nearest(brain, passages):
+    stray = section("tax.md", "Tax", "The tax office wants the form by the end of May.", 0)
+    plan = brain.plan("What is said here?", [], [*passages, stray], most=4)
+    assert all(len(domain.passage_ids) >= 3 for domain in plan.domains)
