@@ -286,9 +286,7 @@ def test_a_summary_of_nothing_says_so(brain, passages):
 
 
 def section(source: str, heading: str, text: str, number: int) -> PassageText:
-    return PassageText(
-        passage_id=f"{source}:{number}", source_id=source, source=source, heading=heading, text=text
-    )
+    return PassageText(passage_id=f"{source}:{number}", source_id=source, source=source, heading=heading, text=text)
 
 
 def test_a_domain_with_a_heading_that_says_nothing_alone_is_named_with_the_one_above(brain):
