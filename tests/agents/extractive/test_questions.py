@@ -37,6 +37,14 @@ from agents.graphs.brains.extractive_questions import asked
             "Which types does it offer, and when should each be used?",
             ["Which types does it offer, and when should each be used?"],
         ),
+        ("Compare honey with sugar.", ["How do honey and sugar compare?"]),
+        ("Tell me what beekeepers do.", ["What do beekeepers do?"]),
+        (
+            "Explain how bees, wasps and ants live",
+            ["What do the sources say about how bees, wasps and ants live?"],
+        ),
+        ("Summarise the documents.", []),
+        ("What do these sources say?", []),
         ("How do they dance?\n\nHow do they count?", ["How do they dance?", "How do they count?"]),
     ],
 )
@@ -47,7 +55,6 @@ def test_an_objective_is_taken_apart_into_its_questions(objective, questions):
 @given(st.text(max_size=200) | st.text(st.sampled_from("how what and,;?. it is bees\n"), max_size=200))
 def test_any_objective_gives_questions_that_differ(objective):
     questions = asked(objective)
-    assert questions
     assert len(questions) == len(set(questions))
 
 

@@ -67,7 +67,7 @@ def test_what_reads_badly_alone_counts_less():
         "However it lays up to two thousand eggs a day.",
         "See the chapter on queens for all that they do.",
         "Fix the queen that laid no eggs at all #1234.",
-        "Two thousand eggs a day in the early summer",
+        "- Two thousand eggs a day in the early summer",
         "Read more in queens.md and about eggs in eggs.md today.",
     ):
         assert quality(worse) < good
