@@ -13,6 +13,7 @@ import django
 import pytest
 import redis
 from django.conf import settings
+from hypothesis import settings as hypothesis_settings
 
 from tests.servers import both_servers, claim_folder
 
@@ -46,6 +47,8 @@ else:
     claimed, lock = claim_folder("queenright-tests")
     os.environ[FOLDER] = str(claimed)
     use_test_servers(claimed)
+hypothesis_settings.register_profile("shared machine", deadline=None)  # another's load is no fault of a test
+hypothesis_settings.load_profile("shared machine")
 django.setup()  # here: conftest files below import models
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes half a second a user
 del os.environ["DJANGO_SETTINGS_MODULE"]  # parallel workers inherit it, and would read settings too early

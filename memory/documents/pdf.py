@@ -62,7 +62,7 @@ def _ask(data: bytes, limits: Limits) -> dict[str, Any]:
     command = [sys.executable, "-P", str(_READER), *map(str, arguments)]
     try:
         done = subprocess.run(  # noqa: S603 - our own program, numbers as arguments
-            command, input=data, capture_output=True, timeout=limits.pdf_seconds, check=False
+            command, input=data, capture_output=True, timeout=limits.pdf_seconds, check=False, env={}
         )
     except subprocess.TimeoutExpired:
         return {"refused": "costly"}

@@ -21,7 +21,7 @@ _active: Embedder | None = None
 def active() -> Embedder:
     """The embedder of this process, made on first use and shared by all threads.
 
-    Loading takes half a second and 150 MB, so that processes that never embed do not pay for it.
+    Loading takes half a second and 200 MB, so that processes that never embed do not pay for it.
     """
     global _active
     if _active is None:

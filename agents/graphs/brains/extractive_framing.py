@@ -9,8 +9,9 @@ from agents.graphs.brains import extractive_headings as headings
 from agents.graphs.brains.chat_reading import keys
 from agents.graphs.brains.extractive_clusters import Vectors
 from agents.graphs.brains.extractive_phrases import key_phrases, prose
-from agents.graphs.brains.extractive_planning import answer_strength, grouped, in_context, path_of, top
+from agents.graphs.brains.extractive_planning import FOREIGN, answer_strength, grouped, in_context, path_of, top
 from agents.graphs.brains.extractive_questions import asked as questions_of
+from agents.graphs.brains.extractive_questions import names_subject
 from agents.graphs.brains.extractive_relevance import ANSWERS, topic
 from agents.graphs.findings import Domain, PassageText, Question
 from agents.prose.sentences import sentences
@@ -39,17 +40,23 @@ def split(
     """Questions: those of the objective that fall to the domain, then those that its sections answer."""
     asked = [domain.focus[start:end] for start, end in sentences(domain.focus) if domain.focus[:end].endswith("?")]
     if not passages:
-        return _numbered(asked[:most] or questions_of(objective)[:1], [[]], domain)
+        return _numbered(asked[:most] or _asked_at_least(objective, domain), [[]], domain)
     vectors = embed([in_context(passage) for passage in passages])
-    wanted = embed([objective, *map(topic, asked)])
-    sections = _sections(passages, vectors, embed)
-    near = (vectors @ wanted.T).max(axis=1).astype(np.float64)
+    subject = objective if names_subject(objective) else domain.title
+    near = (vectors @ embed([subject, *map(topic, asked)]).T).max(axis=1).astype(np.float64)
+    is_foreign = bool(asked) and float(near.max()) <= FOREIGN
+    sections = [] if is_foreign else _sections(passages, vectors, embed)
     offered = [top(near[section.places]) for section in sections]
     order = sorted(range(len(sections)), key=lambda place: (-offered[place], place))
-    worth = [sections[place] for place in order if offered[place] >= _BEARS * offered[order[0]]]
+    bears = _BEARS * offered[order[0]] if order and names_subject(objective) else -1.0
+    worth = [sections[place] for place in order if offered[place] >= bears]
     chosen = _different(asked, worth, most, passages, embed)
-    texts = [text for text, _ in chosen] or questions_of(objective)[:1]
+    texts = [text for text, _ in chosen] or _asked_at_least(objective, domain)
     return _numbered(texts, _passages_of(texts, dict(chosen), passages, vectors, embed), domain)
+
+
+def _asked_at_least(objective: str, domain: Domain) -> list[str]:
+    return questions_of(objective)[:1] or [headings.about([domain.title])]
 
 
 def _sections(passages: Sequence[PassageText], vectors: Vectors, embed: Embed) -> list[_Section]:

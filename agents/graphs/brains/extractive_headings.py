@@ -70,6 +70,11 @@ _GENERIC = {
 }
 _CLAUSES = word_set("when if once while whenever")
 _ENDINGS_OF_CLAUSES = word_set("breaks changes crashes dies disappears ends expires fails goes restarts starts stops")
+# headings that say nothing, whatever they stand under
+_FURNITURE = word_set("changelog changes contents fixes footnotes index links misc packaging references sponsors toc")
+_NOTES_OF_RELEASES = re.compile(
+    r"v?\d+\.\d+\S*(?:\s.*)?|what's changed|new (?:features|contributors)|see also", re.IGNORECASE
+)
 _INSIDE_SENTENCE = re.compile(r"(?<=[a-z,] )[A-Z]\w+")
 _COUNTED = re.compile(r"(?:\d+|two|three|four|five|six|seven|some|other|more)\s+\w+\Z", re.IGNORECASE)
 
@@ -83,7 +88,7 @@ def offered(heading: str, parent: str = "", names: Collection[str] = ()) -> str:
     parent = _lowered(parent, names) if _is_name(parent) else ""
     if text.lower() in _GENERIC:
         return sentence_of(_GENERIC[text.lower()].format(parent=parent).rstrip("?"), "?") if parent else ""
-    if not content_words(text) or _COUNTED.match(text):
+    if is_furniture(text) or not content_words(text) or _COUNTED.match(text):
         return ""
     return sentence_of(_asking(text, names) or f"what do the sources say about {_topic(text, parent, names)}", "?")
 
@@ -100,7 +105,7 @@ def _asking(text: str, names: Collection[str]) -> str:
     if first in _CLAUSES or words[-1] in _ENDINGS_OF_CLAUSES:
         return f"what happens {'' if first in _CLAUSES else 'when '}{lowered}"
     if text.endswith("?") or ASKS.match(text):
-        return turned(text.rstrip("?"))
+        return text.rstrip("?") if text.endswith("?") else turned(text)
     if instruction:
         return f"how does one {lowered}"
     return f"what does {lowered} involve" if first.endswith("ing") and len(first) > 5 else ""
@@ -149,6 +154,12 @@ def names_in(texts: Sequence[str]) -> frozenset[str]:
 def is_generic(heading: str) -> bool:
     """Does the heading say nothing without what it stands under?"""
     return heading.strip().rstrip(".:!").lower() in _GENERIC
+
+
+def is_furniture(heading: str) -> bool:
+    """Does the heading name no subject, wherever it stands?"""
+    text = heading.strip().rstrip(".:!").lower()
+    return text in _FURNITURE or bool(_NOTES_OF_RELEASES.fullmatch(text))
 
 
 def _is_name(parent: str) -> bool:

@@ -93,7 +93,7 @@ def key_phrases(own: Sequence[str], others: Sequence[str], *, most: int) -> list
     for phrase, count in here.items():
         density = (count / max(len(own), 1)) / ((there[phrase] + 1) / (len(others) + 1))
         words = phrase.count(" ") + 1
-        if count > 1 or len(own) < 3:
+        if count > 1 or (len(own) < 3 and spellings[phrase].total() > 1):
             weights[phrase] = count * log(1 + density) * (1 + 0.6 * (words - 1))
     ordered = sorted(weights, key=lambda phrase: (-weights[phrase], phrase))
     return [spellings[phrase].most_common(1)[0][0] for phrase in _different(ordered)][:most]

@@ -4,6 +4,7 @@ import re
 
 from agents.graphs.brains.extractive_phrases import content_words
 from agents.prose.sentences import sentences
+from agents.prose.wordlists import word_set
 
 ASKS = re.compile(
     r"(?:who|whom|whose|what|when|where|which|why|how|is|are|was|were|does|do|did|can|could|may|must|will|would|should|has"
@@ -29,7 +30,8 @@ _SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _PRESENT = re.compile(
-    r"(?P<ask>how|why|when|where)\s+(?P<subject>.+?)\s+(?P<verb>[a-z]{2,}s)\b(?P<rest>.*)", re.IGNORECASE
+    r"(?P<ask>how|why|when|where)\s+(?P<subject>[^,]+?)\s+(?P<verb>[a-z]{2,}s)\b(?!\s+(?:and|or)\b)(?P<rest>.*)",
+    re.IGNORECASE,
 )
 _PRESENT_OF_IT = re.compile(
     r"(?P<ask>what)\s+(?P<subject>it|(?:the|an?|each|your)\s+\w+)\s+(?P<verb>[a-z]{2,}s)\b(?P<rest>.*)", re.IGNORECASE
@@ -39,10 +41,25 @@ _NAMED_SUBJECT = re.compile(
     r"(?P<subject>(?:the|a|an)\s+\w+|[A-Z][\w-]*(?:\s+[A-Z][\w-]*)*)"
 )
 _PRONOUN = re.compile(r"\b(?:it|they)\b")
+_WITH = re.compile(r"\s+(?:with|to|against)\s+")
+_CLAUSE = re.compile(
+    r"(?:(?:how|why|when|where)\s+(?!much\b|many\b|is\b|are\b|was\b|were\b|can\b|could\b|may\b|must\b|will\b|would\b"
+    r"|should\b|does\b|do\b|did\b|has\b|have\b|had\b)|what\s+(?:an?|the|each|every)\s)",
+    re.IGNORECASE,
+)
+# with these people speak of the sources, and not of what they are about
+_OF_SOURCES = word_set(
+    """answer answers article articles brief briefly contain contains content contents cover covered covers data detail
+    details doc docs document documents fact facts file files finding findings folder general gist idea ideas
+    important information insight insights interesting key known main material materials matter matters mean means
+    note notes objective overview overviews page pages paper papers part parts passage passages point points provided
+    question questions report reports research said say says short source sources subject subjects summaries summary
+    text texts topic topics uploaded whole"""
+)
 
 
 def asked(objective: str) -> list[str]:
-    """The questions that an objective asks, each as a sentence of its own; at least one for any words.
+    """The questions that an objective asks, each as a sentence of its own; none where it names no subject.
 
     A sentence is cut where a further question word follows a comma or an "and". What is told rather than asked
     ("Explain how…", "Compare…") is put as a question. "It" in a later part becomes what the first part names.
@@ -60,7 +77,15 @@ def asked(objective: str) -> list[str]:
                 question = _PRONOUN.sub(subject, question, count=1)
             subject = named["subject"] if named else subject
             found.append(question)
-    return list(dict.fromkeys(found)) or [text]
+    if not any(map(names_subject, found)):
+        return []
+    return [question for question in dict.fromkeys(found) if names_subject(question) or not content_words(question)]
+
+
+def names_subject(text: str) -> bool:
+    """Does `text` name anything to look for? "Summarise the documents" does not."""
+    told = _TOLD.sub("", _WISH.sub("", text, count=1), count=1)
+    return any(word not in _OF_SOURCES for word in content_words(told))
 
 
 def _parts(sentence: str) -> list[str]:
@@ -89,7 +114,7 @@ def _question(part: str, *, direct: bool) -> str:
         return sentence_of(turned(text), "?")
     verb = told["told"].lower() if told else ""
     if verb == "compare":
-        return sentence_of(f"how do {text} compare", "?")
+        return sentence_of(f"how do {_WITH.sub(' and ', text, count=1)} compare", "?")
     if verb in {"summarise", "summarize"}:
         return sentence_of(f"what are the main points of {text}", "?")
     kinds = _WHICH.fullmatch(text)
@@ -104,10 +129,13 @@ def turned(text: str) -> str:
     """An indirect question in the order of a direct one: "how it is built" becomes "how is it built"."""
     found = _SUBJECT.fullmatch(text)
     if found and len(found["subject"].split()) <= 6 and not ASKS.fullmatch(found["subject"].split()[0]):
-        return f"{found['ask']} {found['verb']} {found['subject']}{found['rest']}"
+        acts = " do" if found["ask"].lower() == "what" and found["verb"].lower() in {"do", "does", "did"} else ""
+        return f"{found['ask']} {found['verb']} {found['subject']}{acts}{found['rest']}"
     found = _PRESENT_OF_IT.fullmatch(text) or _PRESENT.fullmatch(text)
     if found and len(found["subject"].split()) <= 4 and not ASKS.fullmatch(found["subject"].split()[0]):
         return f"{found['ask']} does {found['subject']} {_base(found['verb'])}{found['rest']}"
+    if _CLAUSE.match(text):  # its verb is none of these, and only a grammar would find it
+        return f"what do the sources say about {text[0].lower()}{text[1:]}"
     return text
 
 

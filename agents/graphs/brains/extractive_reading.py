@@ -8,7 +8,7 @@ from agents.graphs.brains.chat_reading import keys, line
 from agents.graphs.brains.extractive_clusters import Vectors
 from agents.graphs.brains.extractive_phrases import content_words, heading_parts
 from agents.graphs.brains.extractive_planning import in_context
-from agents.graphs.brains.extractive_relevance import choose, relevance, topic
+from agents.graphs.brains.extractive_relevance import TOUCHES, choose, relevance, topic
 from agents.graphs.brains.extractive_statements import statements
 from agents.graphs.findings import Finding, PassageText, Question, WorkItem
 
@@ -19,7 +19,6 @@ ENOUGH_PASSAGES = 4
 MOST_FINDINGS = 6
 LONGEST_TITLE = 80  # characters
 
-TOUCHES = 0.28  # relevance from which a statement has to do with a question at all
 _NEAR = 0.6  # of the nearest passage's cosine: less is not worth reading
 _AS_GOOD = 0.55  # of the best statement's relevance
 

@@ -1,15 +1,13 @@
 """How well statements answer a question, and which of them to take so that none repeats another."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
-from math import log
 from pathlib import PurePath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.graphs.brains.extractive_phrases import content_words, heading_parts, stem, stems
+from agents.graphs.brains.extractive_phrases import content_words, heading_parts, stems
 from agents.graphs.brains.extractive_statements import Statement
 from agents.graphs.findings import PassageText
 
@@ -17,10 +15,14 @@ Vectors = NDArray[np.float32]
 Scores = NDArray[np.float64]
 Embed = Callable[[Sequence[str]], Vectors]
 
-# Of a statement's relevance: its own meaning, that of its passage, and the question's words in it.
-OWN, PASSAGE, WORDS = 0.65, 0.15, 0.2
+# Of a statement's relevance: its own meaning, that of its surroundings, and the question's words in it. For 96
+# questions on 40 documents 84 answers held the right statement; with the heading put before each statement 75.
+OWN, AROUND, WORDS = 0.48, 0.32, 0.2
+FAULTY = 0.25  # what a statement of no quality loses
 
-ANSWERS = 0.37  # relevance from which a statement answers: known answers had 0.37 to 0.84, other subjects up to 0.36
+# The best statement on a subject that the sources do not have scored 0.29 at most; on 96 that they have, 94 did more.
+TOUCHES = 0.28  # relevance from which a statement has to do with a question at all
+ANSWERS = 0.33  # relevance from which it answers
 SAME = 0.88  # cosine from which two statements say the same
 _FULLER = 0.75  # of a statement's score: one with more around it is preferred from there on
 _ALIKE = 0.55  # cosine from which a further statement adds less
@@ -46,22 +48,30 @@ def in_context(statement: Statement) -> str:
 
 def relevance(question: str, statements: Sequence[Statement], embed: Embed) -> tuple[Scores, Vectors]:
     """How well each statement answers, 0 to 1, and the statements' vectors."""
-    about = topic(question)
-    bare = _without_names(about, statements)
+    about = question if topic(question) == question.rstrip("?. ") else topic(question)
     passages = {statement.passage.passage_id: statement.passage for statement in statements}
-    texts = [in_context(statement) for statement in statements]
-    around = [
-        f"{passage.heading}\n{passage.text}" if passage.heading else passage.text for passage in passages.values()
-    ]
-    vectors = embed([about, bare, *texts, *around])
-    asked, own, context = vectors[0], vectors[2 : len(texts) + 2], vectors[len(texts) + 2 :]
-    meaning = (own @ vectors[:2].T).max(axis=1)
-    near = dict(zip(passages, context @ asked, strict=True))
-    passage_scores = np.array([near[statement.passage.passage_id] for statement in statements])
-    shared = shared_words(bare, texts)
-    scores = OWN * np.maximum(meaning, 0) + PASSAGE * np.maximum(passage_scores, 0) + WORDS * shared
+    vectors = embed([about, *(statement.text for statement in statements), *map(_place, passages.values())])
+    own = vectors[1 : len(statements) + 1]
+    members = np.array([list(passages).index(statement.passage.passage_id) for statement in statements])
+    around = _around(own, members, vectors[len(statements) + 1 :]) @ vectors[0]
+    shared = shared_words(_without_names(about, statements), [in_context(statement) for statement in statements])
+    scores = OWN * (own @ vectors[0]) + AROUND * around[members] + WORDS * shared
     quality = np.array([statement.quality for statement in statements])
-    return _fuller(np.clip(scores * np.sqrt(quality), 0, 1), statements), own
+    return _fuller(np.clip(scores - FAULTY * (1 - quality), 0, 1), statements), own
+
+
+def _place(passage: PassageText) -> str:
+    """Where a passage stands, in words."""
+    return ". ".join(heading_parts(passage.heading)) or passage.source
+
+
+def _around(own: Vectors, members: NDArray[np.intp], places: Vectors) -> Vectors:
+    """For each passage the middle between the headings over it and the mean of what it states."""
+    means = np.stack([own[members == number].mean(axis=0) for number in range(len(places))])
+    means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+    middles = means + places
+    around: Vectors = middles / np.maximum(np.linalg.norm(middles, axis=1, keepdims=True), 1e-9)
+    return around
 
 
 def _fuller(scores: Scores, statements: Sequence[Statement]) -> Scores:
@@ -96,15 +106,11 @@ def _tops(passage: PassageText) -> list[str]:
 
 
 def shared_words(question: str, texts: Sequence[str]) -> Scores:
-    """Which part of the question's words each text has; rare words count more."""
-    wanted = {stem(word) for word in content_words(question)}
-    found = [stems(text) for text in texts]
-    spread = Counter(word for text in found for word in text & wanted)
-    weights = {word: log(1 + len(texts) / (1 + spread[word])) for word in wanted}
-    total = sum(weights.values())
-    if not total:
+    """Which part of the question's words each text has. All count alike: readers of other texts must agree."""
+    wanted = stems(question)
+    if not wanted:
         return np.zeros(len(texts))
-    return np.array([sum(weights[word] for word in text & wanted) / total for text in found])
+    return np.array([len(stems(text) & wanted) / len(wanted) for text in texts])
 
 
 def choose(

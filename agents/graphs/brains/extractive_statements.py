@@ -1,35 +1,60 @@
 """What passages state: their sentences, cleaned for reading, each with the exact words that it stands for.
 
-A sentence that leans on the one before it ("It also…") is taken together with it, and a list together with the
-line that announces it, so that a statement can be read alone.
+A sentence that leans on the one before it ("It also…", "At its height…") is taken together with it, and a short
+list together with the line that announces it, so that a statement can be read alone.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
+from itertools import groupby, pairwise
+from operator import attrgetter
 
 from agents.graphs.findings import PassageText
 from agents.prose.blocks import Block, Kind, blocks
 from agents.prose.markup import plain
-from agents.prose.sentences import sentences
+from agents.prose.sentences import Span, sentences
+from agents.prose.wordlists import word_set
 
-FEWEST_WORDS = 5
-SHORT = 8
-MOST_WORDS = 70
-USUAL_WORDS = 45
+FEWEST_WORDS = 4
+MOST_CHARACTERS = 480  # of sentences taken together: three of usual length
+MOST_WORDS = 150  # of one sentence; more is a list or a table in disguise
+UNMARKED_HEADING = 12  # words of a lone line without a full stop from which it is no heading
 
-_LEANING = re.compile(
-    r"(?:it|its|this|that|these|those|they|their|them|he|she|his|her|such|both|neither|either"
-    r"|the (?:former|latter|same)|however|therefore|thus|hence|also|otherwise|instead|then|but|and|or|so|yet"
-    r"|moreover|furthermore|additionally|in (?:this|that|these|such) \w+|for (?:this|that) reason|as a result"
-    r"|here|there(?! (?:is|are|was|were|can|may)))\b",
-    re.IGNORECASE,
+_UNSOUND = 0.8  # quality of what is no full sentence, or needs what stands before it
+_POOR = 0.5  # of a mere pointer, of a line of a change log, of a parameter's description
+
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
+_CLOSING = r"[\"'\u2019\u201d\u00bb)\]*_`]*\Z"
+_END = re.compile(rf"[.!\u3002\uff01]{_CLOSING}")
+_UNFINISHED = re.compile(r"(?:[:,;\u2026]|\.\.\.)\Z")
+_NO_STATEMENT = re.compile(rf"(?:[:,;?\u2026\uff1f]|\.\.\.){_CLOSING}")
+_OPENING_MARK = re.compile(
+    r"""(?:[-*+\u2022]|\(?\d{1,3}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?  # of a list's item
+      | (?:!!!|\?\?\?\+?)[ \t]+\w+(?:[ \t]+"[^"\n]*")?\s+  # of a note in MkDocs
+      | >[ \t]*\[![A-Za-z]+\]\s+  # of a note on GitHub""",
+    re.VERBOSE,
 )
+_REFERENCE = re.compile(r"(?<=\w)\[\d+(?:\s*[,;\u2013-]\s*\d+)*\]|\s\[\d+(?:\s*[,;\u2013-]\s*\d+)*\](?=\W|\Z)")
 _POINTER = re.compile(
-    r"(?:see|read|visit|click|check out|refer to|for (?:more|further|full|details|the full)|please|thanks?"
-    r"|more (?:details|information)|copyright|all rights reserved|table of contents|back to|next:|previous:|todo"
-    r"|example)\b",
+    r"""(?:for\ (?:more|further|additional|details|an?\ (?:full|complete|comprehensive|list))\b | see(?:\ also)?\b
+      | read\ more\b | click\b | learn\ more\b | refer\ to\b | (?:please\ )?(?:visit|check\ out)\b | todo\b
+      | all\ rights\ reserved | (?:table\ of\ )?contents\b | (?:back\ to|next:|previous:)
+      | (?:this|the\ (?:next|following))\ (?:page|section|chapter|document|guide|file|article|list|table|figure)s?\b
+      )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_LINKER = re.compile(
+    r"""(?:however|but|and|or(?:\ else)?|so|yet|also|moreover|furthermore|therefore|thus|hence|instead|nevertheless
+      |still|similarly|finally|indeed|besides|meanwhile|additionally|likewise|consequently|in\ addition|in\ fact
+      |of\ course|for\ (?:example|instance)|as\ a\ result|on\ the\ other\ hand),?\s+""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_PARAMETER = re.compile(r"\w+ ?: (?:\w+(?:, | or )?){1,3}(?:, optional)?\b")
+_CHANGE_NOTE = re.compile(r"#\d{2,}|\bby @\w|\bPR\b|\b[0-9a-f]{7,40}\b")
+_CODE_SIGNS = re.compile(r"[{}<>=|\\_$@#]|\(\)|::|->|\"\"\"|\w\(\w|\]\(")
+_CODE_START = re.compile(
+    r"@\w|:::|(?:def|class|import|return|async|const|public|sudo|pip|npm|git|\$|>>>)\s\S+[(:=]|from \S+ import ",
     re.IGNORECASE,
 )
 _VERB = re.compile(
@@ -38,17 +63,26 @@ _VERB = re.compile(
     r"|provides?|supports?|returns?|requires?|\w{3,}(?:ed|izes?|ises?|ates?|ifies|ains?))\b",
     re.IGNORECASE,
 )
-_ITEM_MARK = re.compile(r"[ \t]*(?:[-*+\u2022]|\(?\d{1,3}[.)])[ \t]+[^\W\d_`]")
-_SIGNPOST = re.compile(r"\.(?:md|html?|rst|txt)\b.*\.(?:md|html?|rst|txt)\b")
-_PARAMETER = re.compile(r"\w+ ?: (?:\w+(?:, | or )?){1,3}(?:, optional)?\b")
-_CHANGE_NOTE = re.compile(r"#\d{2,}|\bby @\w|\bPR\b|\b[0-9a-f]{7,40}\b")
-_CODE_SIGNS = re.compile(r"[{}<>=|\\_$@#]|\(\)|::|->|\"\"\"|\w\(\w|\]\(")
-_CODE_START = re.compile(
-    r"@\w|(?:def|class|import|return|async|const|public|sudo|pip|npm|git|\$|>>>)\s\S+[(:=]|from \S+ import ",
+_SHORT = 8  # words of a sentence whose verb shows
+_TO_DO = re.compile(r"To [^,]+\Z")
+_MOST_CODE = 0.1  # signs a character
+
+_EXPLETIVE = re.compile(
+    r"(?:it|there)(?:'s|\u2019s|\s+(?:is|are|was|were|has|have|can|may|will|must))\b", re.IGNORECASE
+)
+_POINTING_BACK = re.compile(
+    r"(?:it|they|he|she|this|these|those|that|such|both|its|their|his|her|here|then|otherwise"
+    r"|the\s+(?:former|latter|rest|same|others?))\b",
     re.IGNORECASE,
 )
-_MOST_CODE = 0.05
-_LETTER = re.compile(r"[^\W\d_]")
+_PRONOUNS = word_set("it its they them their he him his she her these those this")
+_DETERMINERS = word_set("this these")
+_SUBJECTS = word_set("it they")
+_BEFORE_PRONOUNS = word_set(
+    """in of at on by to for from with without within among between under over after before during when while if
+    because since as although though unless until"""
+)
+_OPENING = 8  # words in which a pronoun has hardly room for what it stands for
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,85 +97,128 @@ class Statement:
 
 
 def statements(passages: Sequence[PassageText]) -> list[Statement]:
-    """What the passages state, in their order. Code, tables, headings and scraps are left out."""
+    """What the passages state, in their order.
+
+    Headings, code, tables, link lists and questions state nothing.
+    """
     return [statement for passage in passages for statement in _of_passage(passage)]
 
 
 def _of_passage(passage: PassageText) -> Iterator[Statement]:
-    found = [block for block in blocks(passage.text, markdown=False) if block.kind in {Kind.PARAGRAPH, Kind.ITEM}]
-    place = 0
-    while place < len(found):
-        items = _announced_items(passage.text, found, place)
-        if items:
-            yield from _stated(passage, found[place].start, items[-1].end)
-            place += 1 + len(items)
+    text = passage.text
+    groups = [(kind, list(group)) for kind, group in groupby(blocks(text, markdown=False), attrgetter("kind"))]
+    opening: Span | None = None  # the last sentence before a list
+    for (kind, group), (following, _) in pairwise([*groups, (None, [])]):
+        spans = [_spans(text, block) for block in group]
+        if kind is Kind.ITEM:
+            yield from _of_list(passage, opening, spans)
+        elif kind is Kind.PARAGRAPH:
+            for paragraph in spans:
+                if not _is_heading(text, paragraph):
+                    yield from _of_block(passage, paragraph, shown=following is Kind.CODE)
+        opening = spans[-1][-1] if kind is Kind.PARAGRAPH and spans[-1] else None
+
+
+def _text(text: str, span: Span) -> str:
+    return text[span.start : span.end]
+
+
+def _spans(text: str, block: Block) -> list[Span]:
+    mark = _OPENING_MARK.match(text, block.start, block.end)
+    return list(sentences(text, mark.end() if mark else block.start, block.end))
+
+
+def _is_heading(text: str, paragraph: Sequence[Span]) -> bool:
+    """Is this short line without a full stop a heading that nothing marks?"""
+    line = _text(text, paragraph[0]) if len(paragraph) == 1 else ""
+    is_open = not _END.search(line) and not _NO_STATEMENT.search(line)
+    return len(paragraph) == 1 and is_open and len(line.split()) < UNMARKED_HEADING
+
+
+def _of_block(
+    passage: PassageText, spans: Sequence[Span], *, shown: bool = False, listed: bool = False
+) -> Iterator[Statement]:
+    """A block's statements.
+
+    `shown`: what follows it is code, and may be what its last sentence announces. `listed`: it is a list's item, and
+    may begin with a small letter.
+    """
+    for at, span in enumerate(spans):
+        sentence = plain(_text(passage.text, span))
+        announces = shown and at == len(spans) - 1 and _UNFINISHED.search(sentence)
+        if not _states(_UNFINISHED.sub(".", sentence) if announces else sentence) or _TO_DO.match(sentence):
             continue
-        yield from _of_block(passage, found[place])
-        place += 1
+        first = _support(passage.text, spans, at)
+        words = _words(passage.text[spans[first].start : span.end])
+        words = _begun(words) if listed else words
+        sound = bool(_END.search(words)) and not words[0].islower() and (first < at or not leans(sentence))
+        yield from _made(passage, spans[first].start, span.end, words, sound=sound)
 
 
-def _announced_items(text: str, found: Sequence[Block], place: int) -> list[Block]:
-    """The list items that the block at `place` announces with a colon, if all together can be read at once."""
-    block = found[place]
-    if not text.endswith(":", block.start, block.end):
-        return []
-    items = []
-    for following in found[place + 1 :]:
-        if following.kind is not Kind.ITEM:
-            break
-        items.append(following)
-    short = items and len(text[block.start : items[-1].end].split()) <= MOST_WORDS
-    return items if short else []
+def _of_list(passage: PassageText, opening: Span | None, items: Sequence[Sequence[Span]]) -> Iterator[Statement]:
+    """A short list together with the sentence that opens it; else what its items state by themselves."""
+    head = _words(_text(passage.text, opening)) if opening else ""
+    end = items[-1][-1].end if items[-1] else 0
+    if opening and _UNFINISHED.search(head) and end and end - opening.start <= MOST_CHARACTERS:
+        parts = [_words(passage.text[item[0].start : item[-1].end]).rstrip(".:;, ") for item in items if item]
+        words = f"{_UNFINISHED.sub('', head)}: {'; '.join(filter(None, parts))}."
+        if _states(words):
+            yield from _made(passage, opening.start, end, words, sound=not leans(head))
+            return
+    for item in items:
+        yield from _of_block(passage, item, listed=True)
 
 
-def _of_block(passage: PassageText, block: Block) -> Iterator[Statement]:
-    """Sentences of a paragraph or an item; one that leans goes with the one before."""
-    before: tuple[int, int] | None = None
-    for start, end in sentences(passage.text, block.start, block.end):
-        leans = _LEANING.match(plain(passage.text[start:end]))
-        begin = before[0] if leans and before else start
-        if len(passage.text[begin:end].split()) > MOST_WORDS:
-            begin = start
-        yield from _stated(passage, begin, end)
-        before = (start, end)
-
-
-def _stated(passage: PassageText, start: int, end: int) -> Iterator[Statement]:
+def _made(passage: PassageText, start: int, end: int, words: str, *, sound: bool) -> Iterator[Statement]:
     quote = passage.text[start:end]
-    text = _sentence(quote)
-    quality = _quality(text, quote)
-    if quality > 0:
-        yield Statement(passage, quote, text, start, quality)
+    sound = sound and (len(words.split()) >= _SHORT or bool(_VERB.search(words)))
+    is_poor = _POINTER.match(words) or _PARAMETER.match(words) or _CHANGE_NOTE.search(quote)
+    quality = (1 if sound else _UNSOUND) * (_POOR if is_poor else 1)
+    text = _UNFINISHED.sub(".", words)
+    yield Statement(passage, quote, text if _END.search(text) else f"{text}.", start, quality)
 
 
-def _sentence(quote: str) -> str:
-    """The quote as one line of prose that begins with a capital and ends with a mark."""
-    parts = [plain(quote[block.start : block.end]) for block in blocks(quote, markdown=False)]
-    if len(parts) > 1 and parts[0].endswith(":"):
-        text = f"{parts[0]} " + "; ".join(part.rstrip(".;, ") for part in parts[1:])
-    else:
-        text = plain(quote)
-    text = text.rstrip(";, ")
-    first = text.split(" ", 1)[0]
-    if first.isalpha() and first.islower() and _ITEM_MARK.match(quote):  # elsewhere a small first letter is a name's
-        text = text[0].upper() + text[1:]
-    return text if re.search(r"[.!?:\u2026\u3002\uff01\uff1f][\"'\u201d\u2019)\]]*\Z", text) else f"{text}."
+def _states(words: str) -> bool:
+    """Could this sentence be a statement?"""
+    if len(words.split()) > MOST_WORDS or _NO_STATEMENT.search(words):
+        return False
+    if _CODE_START.match(words) or len(_CODE_SIGNS.findall(words)) > _MOST_CODE * len(words):
+        return False
+    letters = sum(map(len, _WORD.findall(words)))
+    return sum(map(bool, map(_WORD.search, words.split()))) >= FEWEST_WORDS and letters > len(words) / 2
 
 
-def _quality(text: str, quote: str) -> float:
-    """How good a statement is for reading alone; 0: not at all."""
-    count = len(text.split())
-    letters = len(_LETTER.findall(text)) + count
-    code = len(_CODE_SIGNS.findall(text)) / len(text)
-    if not FEWEST_WORDS <= count <= MOST_WORDS or text.endswith((":", "?")):
-        return 0.0
-    if letters < 0.75 * len(text) or code > _MOST_CODE or _CODE_START.match(text):
-        return 0.0
-    faults = (
-        (count > USUAL_WORDS or count < SHORT, 0.85),
-        (_LEANING.match(text), 0.75),
-        (_POINTER.match(text) or _PARAMETER.match(text) or _SIGNPOST.search(text), 0.5),
-        (_CHANGE_NOTE.search(quote), 0.5),
-        ((count < SHORT or not quote.rstrip().endswith((".", "!"))) and not _VERB.search(text), 0.7),
-    )
-    return prod(factor for fault, factor in faults if fault) * (1 - 4 * code)
+def _support(text: str, spans: Sequence[Span], at: int) -> int:
+    """The sentence from which on the one `at` can be understood; itself where there is none near enough."""
+    first = at
+    while leans(plain(_text(text, spans[first]))):
+        first -= 1
+        if first < 0 or spans[at].end - spans[first].start > MOST_CHARACTERS:
+            return at
+    return first if first == at or _states(plain(_text(text, spans[first]))) else at
+
+
+def leans(words: str) -> bool:
+    """Does this sentence need the one before it? "They cost little" does, and "When its price fell" too."""
+    linker = _LINKER.match(words)
+    rest = words[linker.end() :] if linker else words
+    if _EXPLETIVE.match(rest):
+        return False
+    opening = [word.lower() for word in _WORD.findall(rest[:80])[:_OPENING]]
+    if _POINTING_BACK.match(rest) or not _SUBJECTS.isdisjoint(opening[:3]) or not _DETERMINERS.isdisjoint(opening):
+        return True
+    return any(word in _PRONOUNS and before in _BEFORE_PRONOUNS for before, word in pairwise(opening))
+
+
+def _words(quote: str) -> str:
+    """The quote's words without marks, without a linker to what came before, and without the numbers of notes."""
+    words = _REFERENCE.sub("", plain(quote))
+    linker = _LINKER.match(words)
+    if linker and linker.end() < len(words):
+        return _begun(words[linker.end() :])
+    return words
+
+
+def _begun(words: str) -> str:
+    """With a capital, unless the first word is a name of code."""
+    return words[0].upper() + words[1:] if words.split(maxsplit=1)[0].rstrip(",;").isalpha() else words

@@ -140,7 +140,7 @@ def test_text_without_headings_is_asked_about_by_its_phrases(brain, passages):
 def test_a_question_in_other_words_than_the_text_is_answered_by_it(brain, passages, question, words):
     answer = answer_to(brain, question, passages)
     assert words in answer.text
-    assert answer.confidence > 0.25
+    assert answer.confidence > 0.2
     assert not answer.missing.startswith("An answer to")
 
 
@@ -194,7 +194,7 @@ def test_what_only_touches_the_question_is_not_passed_off_as_an_answer(brain, pa
 def test_words_of_the_question_that_no_source_has_are_named(brain, passages):
     answer = answer_to(brain, "What happens when the queen dies in Antarctica?", passages)
     assert "raise a new queen" in answer.text
-    assert "“antarctica”" in answer.missing
+    assert "“Antarctica”" in answer.missing
 
 
 def test_marks_in_a_source_are_not_taken_for_citations(brain):
@@ -279,4 +279,31 @@ def test_a_summary_says_only_what_answers_say_and_how_much_is_answered(brain, pa
 def test_a_summary_of_nothing_says_so(brain, passages):
     assert brain.summarise(OBJECTIVE, "Bees", []) == "No question was answered."
     empty = answer_to(brain, "What is the capital of France?", passages)
-    assert brain.summarise(OBJECTIVE, "Bees", [empty]) == "The sources answer none of 1 question."
+    assert brain.summarise(OBJECTIVE, "Bees", [empty]) == "The sources say nothing about this."
+
+
+# Naming
+
+
+def section(source: str, heading: str, text: str, number: int) -> PassageText:
+    return PassageText(passage_id=f"{source}:{number}", source_id=source, source=source, heading=heading, text=text)
+
+
+def test_a_domain_with_a_heading_that_says_nothing_alone_is_named_with_the_one_above(brain):
+    texts = ["Put the smoker on the grass.", "Light the smoker with dry grass.", "Blow cool smoke at the hive."]
+    found = [section("smoker.md", "The smoker \u203a Usage", text, number) for number, text in enumerate(texts)]
+    plan = brain.plan("How is it done?", [], found, most=2)
+    assert [domain.title for domain in plan.domains] == ["The smoker: usage"]
+
+
+def test_a_domain_without_headings_is_named_by_its_phrases(brain, passages):
+    bare = [passage.model_copy(update={"heading": ""}) for passage in passages if passage.source == "honey.md"]
+    (domain,) = brain.plan("How is honey made?", [], bare, most=3).domains
+    words = " ".join(passage.text.lower() for passage in bare)
+    assert all(word in words for word in domain.title.lower().replace(" and ", " ").split())
+
+
+def test_a_group_too_small_for_an_architect_goes_to_the_nearest(brain, passages):
+    stray = section("tax.md", "Tax", "The tax office wants the form by the end of May.", 0)
+    plan = brain.plan("What is said here?", [], [*passages, stray], most=4)
+    assert all(len(domain.passage_ids) >= 3 for domain in plan.domains)
