@@ -9,7 +9,7 @@ import numpy as np
 
 from agents.graphs.brains import extractive_headings as headings
 from agents.graphs.brains.chat_reading import keys, line
-from agents.graphs.brains.extractive_clusters import Vectors, cluster
+from agents.graphs.brains.extractive_clusters import Labels, Vectors, cluster
 from agents.graphs.brains.extractive_phrases import best_headings, content_words, heading_parts, key_phrases, prose
 from agents.graphs.brains.extractive_questions import asked as questions_of
 from agents.graphs.brains.extractive_relevance import Scores, relevance, topic
@@ -21,6 +21,7 @@ Embed = Callable[[Sequence[str]], Vectors]
 FEWEST_TO_SPLIT = 10  # passages; fewer are one domain
 PASSAGES_OF_DOMAIN = 5  # at least, on average
 FEWEST_OF_DOMAIN = 3  # in any
+SAME_SUBJECT = 0.28  # cosine of two groups' middles: 0.21 at most between subjects, 0.34 at least within one
 LONGEST_TITLE = 60  # characters
 LONGEST_FOCUS = 500
 FOREIGN = 0.28  # cosine that no passage exceeded for 23 questions on subjects that the sources do not have
@@ -78,14 +79,27 @@ def _bearing(near: Scores) -> list[int]:
 
 
 def grouped(vectors: Vectors, places: Sequence[int], most: int) -> list[list[int]]:
-    """The places in groups of what belongs together."""
+    """The places in groups of what belongs together: as many as there are subjects, or as there is much to read."""
     count = len(places)
     number = min(most, count // PASSAGES_OF_DOMAIN) if count >= FEWEST_TO_SPLIT else 1
-    labels = cluster(vectors, fewest=min(2, number), most=number)
+    options = (cluster(vectors, fewest=more, most=more) for more in range(min(most, count), number, -1))
+    subjects = (labels for labels in options if _are_subjects(vectors, labels))
+    labels = next(subjects, None)
+    if labels is None:
+        labels = cluster(vectors, fewest=min(2, number), most=number)
     groups: list[list[int]] = [[] for _ in range(int(labels.max()) + 1)]
     for place, label in zip(places, labels, strict=True):
         groups[int(label)].append(place)
     return groups
+
+
+def _are_subjects(vectors: Vectors, labels: Labels) -> bool:
+    """Is each group large enough to be one, and about something else than the others?"""
+    names, sizes = np.unique(labels, return_counts=True)
+    middles = np.stack([vectors[labels == name].mean(axis=0) for name in names])
+    middles /= np.maximum(np.linalg.norm(middles, axis=1, keepdims=True), 1e-9)
+    between = middles @ middles.T - np.eye(len(names), dtype=np.float32)
+    return bool(sizes.min() >= FEWEST_OF_DOMAIN and between.max() < SAME_SUBJECT)
 
 
 def _whole_sections(groups: Sequence[Sequence[int]], passages: Sequence[PassageText]) -> list[list[int]]:
