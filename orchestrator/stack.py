@@ -149,6 +149,7 @@ class Stack:
             variables={
                 "QUEENRIGHT_POOL_SIZE": str(pool_size(threads)),
                 "QUEENRIGHT_IDLE_IN_TRANSACTION_SECONDS": "5",
+                "MALLOC_ARENA_MAX": "2",  # with one a thread, glibc keeps what each thread's largest work took
             },
         )
 

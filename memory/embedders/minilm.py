@@ -5,9 +5,10 @@ without its dependencies and only read as a folder.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import onnxruntime
@@ -28,7 +29,10 @@ MAX_TOKENS = 256
 # Tokenising is linear in the text, so a book would cost seconds of which all but 256 tokens are thrown away.
 # A token takes 100 characters at most (longer words are one unknown token).
 _MAX_CHARACTERS = 32_768
-_BATCH = 32
+
+# One run computes as many tokens as this, padding included, and one run is under way at a time: memory grows with
+# both (eight threads with 32 long texts each took 2.9 GB), while a run keeps all cores busy by itself.
+_RUN_TOKENS = 2048
 
 
 def model_dir() -> Path:
@@ -55,14 +59,13 @@ class MiniLM:
             _check(folder / name, digest)
         self._tokenizer = _tokenizer(folder / "tokenizer.json")
         self._session, self._weights = _session(folder / "model.safetensors", threads)
+        self._turn = Lock()
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One unit vector for each text. Beyond 256 word pieces a text does not count."""
         encodings = self._tokenizer.encode_batch([_encodable(text) for text in texts])
         vectors = np.empty((len(encodings), DIMENSION), np.float32)
-        by_length = sorted(range(len(encodings)), key=lambda index: len(encodings[index].ids))
-        for start in range(0, len(by_length), _BATCH):  # equal lengths together: little padding is computed
-            batch = by_length[start : start + _BATCH]
+        for batch in _batches([len(encoding.ids) for encoding in encodings]):
             vectors[batch] = self._run([encodings[index] for index in batch])
         return vectors
 
@@ -72,8 +75,21 @@ class MiniLM:
         for row, encoding in enumerate(encodings):
             ids[row, : len(encoding.ids)] = encoding.ids
             mask[row, : len(encoding.ids)] = 1
-        vectors: Vectors = self._session.run(["vectors"], {"ids": ids, "mask": mask})[0]
+        with self._turn:
+            vectors: Vectors = self._session.run(["vectors"], {"ids": ids, "mask": mask})[0]
         return vectors
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Places of texts that are computed together: of nearly equal lengths, so that little padding is."""
+    batch: list[int] = []
+    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and (len(batch) + 1) * lengths[place] > _RUN_TOKENS:
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
 
 
 def _check(path: Path, digest: str) -> None:

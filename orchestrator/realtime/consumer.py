@@ -24,7 +24,7 @@ RECHECK = 30.0  # seconds after which the right to listen is looked at again
 GAP = 0.03  # seconds between two frames; what comes meanwhile goes out together
 SIGNED_OUT = 4000 + HTTPStatus.UNAUTHORIZED
 NOT_YOURS = 4000 + HTTPStatus.NOT_FOUND
-TRY_LATER = 1013  # RFC 6455's registry: try again later
+TRY_LATER = 4000 + HTTPStatus.SERVICE_UNAVAILABLE  # 1013 would say it, but a server may not send that one
 
 
 def _verdict(session_key: str | None, project_id: UUID) -> int:

@@ -13,11 +13,11 @@ expect.set_options(timeout=PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process runs all browser tests: they share a stack. Without Chromium they are skipped, but not in CI."""
+    """The stories share a stack, the pages a server: one process for each. Without Chromium they are skipped, but not in CI."""
     for item in items:
         if "tests/browser/" in item.nodeid:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("stack"))
+            item.add_marker(pytest.mark.xdist_group("pages" if "/pages/" in item.nodeid else "story"))
             if not CHROMIUM and not REQUIRED:
                 item.add_marker(pytest.mark.skip(reason="Chromium is not installed"))
 

@@ -78,7 +78,7 @@ def test_a_mission_from_objective_to_report_with_a_kill_on_the_way(stack: Stack,
     for words in ("Medium risk", "I want to put the report", OBJECTIVE, "Writes one file", "outbox"):
         expect(page.locator("main")).to_contain_text(words)
     page.keyboard.press("a")
-    expect(page.locator("#decide")).to_contain_text("closed")
+    closed(page)
     page.goto(mission)
     done(page)
     page.get_by_role("tab", name="Result").click()
@@ -98,9 +98,8 @@ def reject(page: Page, reason: str) -> None:
     page.locator("#reject").get_by_role("button", name="Reject").click()
 
 
-def closed(page: Page, address: str) -> None:
-    """Look at a request that has been decided."""
-    page.goto(address)
+def closed(page: Page) -> None:
+    """Wait until the open request says that it has been decided."""
     expect(page.locator("#decide")).to_contain_text("This request is closed")
 
 
@@ -113,9 +112,8 @@ def test_a_rejected_agent_says_so_and_what_was_learned_is_found_by_its_meaning(s
     stack.restart()  # nobody holds anything while a person thinks
     page.reload()
     expect(page.locator("#link b")).to_have_text("Live")
-    request = page.url
     reject(page, "The numbers are not checked")
-    closed(page, request)
+    closed(page)
     page.get_by_role("link", name="See the agent").click()
     done(page)
     page.get_by_role("tab", name="Result").click()
@@ -134,7 +132,6 @@ def test_an_edited_name_is_what_is_published_and_a_bad_one_is_refused_beside_its
     start_mission(page, objective, files=[feeding()])
     mission = page.url
     open_request(page, objective)
-    request = page.url
     page.fill("#arg-title", "My own title")
     for bad in ("../escape.md", "no-ending"):
         page.fill("#arg-file_name", bad)
@@ -145,7 +142,7 @@ def test_an_edited_name_is_what_is_published_and_a_bad_one_is_refused_beside_its
     page.fill("#arg-file_name", "winter stores.md")
     expect(page.locator("#decide")).to_contain_text("2 edits")
     page.get_by_role("button", name=re.compile("^Approve")).click()
-    closed(page, request)
+    closed(page)
     page.goto(mission)
     done(page)
     assert set(outbox(stack)) - before == {"winter stores.md"}
@@ -164,7 +161,7 @@ def test_of_two_people_one_decides_and_the_other_reads_who(stack: Stack, sign_in
     second.fill("#arg-file_name", "mine.md")
     before = set(outbox(stack))
     first.keyboard.press("a")
-    closed(first, request)
+    closed(first)
     with second.expect_response(lambda answer: answer.request.method == "POST") as answered:
         second.get_by_role("button", name=re.compile("^Approve")).click()
     assert answered.value.status == 409

@@ -16,7 +16,7 @@ from orchestrator.servers.account import Account, reaches
 from tests.servers import claim_folder
 from tests.stack import PATIENCE, Stack, eventually, is_alive, running_stack
 
-pytestmark = pytest.mark.xdist_group("stack")
+pytestmark = pytest.mark.xdist_group("up")
 SERVERS = ("postgres", "redis")
 NOBODY = Account("nobody", 65534, 65534)
 APPLICATION = ("web", "coordinators", "workers", "sweeper", "beat")

@@ -108,11 +108,19 @@ def test_a_hidden_tab_fetches_nothing_but_counts_and_comes_back_with_one_fetch(s
 def test_a_lost_link_is_said_and_what_was_missed_is_made_up_for(site, mission):
     (one,) = delegate(run(mission), Level.ARCHITECT, "one")
     page = live(site.open(f"/missions/{mission.pk}/"))
-    assert feed.connection().client_kill_filter(_type="normal")
-    expect(page.locator("#link b")).to_have_text("Reconnecting")
-    say(run(one), "Said in between")
-    live(page)
+    page.evaluate(
+        """() => {
+            const link = document.querySelector("#link b");
+            window.words = [];
+            new MutationObserver(() => window.words.push(link.textContent)).observe(link, { childList: true });
+        }"""
+    )
+    with page.expect_event("websocket"):  # the next one
+        assert feed.connection().client_kill_filter(_type="normal")
+        say(run(one), "Said in between")
     expect(row(page, one)).to_contain_text("Said in between")
+    live(page)
+    assert page.evaluate("window.words")[:2] == ["Reconnecting", "Live"]
 
 
 def test_without_a_socket_the_page_polls_and_says_so(site, mission):

@@ -71,7 +71,7 @@ def stack(trace):
         yield stack
 
 
-@pytest.mark.xdist_group("stack")
+@pytest.mark.xdist_group("kill")
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_workers_lose_and_double_nothing(stack, trace, seed):
     trace.write_text("")
@@ -87,7 +87,7 @@ def test_killed_workers_lose_and_double_nothing(stack, trace, seed):
     assert ended["messages"] == ended["distinct_messages"]
 
 
-@pytest.mark.xdist_group("stack")
+@pytest.mark.xdist_group("kill")
 def test_a_restart_of_everything_goes_on_with_a_running_mission(stack, trace):
     trace.write_text("")
     mission = Mission(stack, trace)
