@@ -135,3 +135,13 @@ def _rows(sql: str, query: str, parameters: dict[str, Any]) -> list[tuple[Any, .
         cursor.execute(sql, {**parameters, "query": text, "vector": Vector(vector).to_text()})
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
+
+
+def stems(query: str) -> list[str]:
+    """The words that search looks for: without their endings, and without those that any text has."""
+    if not query.strip():
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tsvector_to_array(to_tsvector('english', %s))", [storable(query)])
+        (found,) = cursor.fetchone()
+    return list(found)

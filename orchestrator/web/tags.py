@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -38,7 +38,7 @@ for name, function in FILTERS.items():
     register.filter(name, function)
 
 _GAP = 0.6  # percent between two parts of a bar
-_STEM = 6  # letters that two forms of a word share
+_ENDING = 5  # letters that a word has beyond its stem
 _LONGEST_JSON = 4000  # characters
 _BARS = {Risk.LOW: 1, Risk.MEDIUM: 2, Risk.HIGH: 3}
 _TONES = {
@@ -176,14 +176,13 @@ def quoted(text: str, quote: str) -> SafeString:
 
 
 @register.filter
-def marked(text: str, query: str) -> SafeString:
-    """A text with the words of a query marked, each from its first letters on."""
-    stems = {re.escape(word[:_STEM]) for word in re.findall(r"\w{3,}", query)}
-    return (
-        _marked(text, rf"\b(?:{'|'.join(sorted(stems, key=len, reverse=True))})\w*")
-        if stems
-        else format_html("{}", text)
-    )
+def marked(text: str, stems: Sequence[str]) -> SafeString:
+    """A text with the words marked that begin with a stem and go on for an ending's length at most."""
+    if not stems:
+        return format_html("{}", text)
+    # English stems end in i where the word ends in y.
+    starts = "|".join(sorted((re.escape(re.sub(r"(?<=..)i$", "", stem)) for stem in stems), key=len, reverse=True))
+    return _marked(text, rf"\b(?:{starts})\w{{0,{_ENDING}}}\b")
 
 
 def _marked(text: str, pattern: str) -> SafeString:

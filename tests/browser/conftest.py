@@ -13,7 +13,7 @@ expect.set_options(timeout=PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The stories share a stack, the pages a server: one process for each. Without Chromium they are skipped, but not in CI."""
+    """The stories share a stack, the pages a server. Without Chromium all are skipped, but not in CI."""
     for item in items:
         if "tests/browser/" in item.nodeid:
             item.add_marker(pytest.mark.browser)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 
-from memory import selectors
+from memory import search, selectors
 from memory.search import MemoryFilter
 from memory.selectors import Found
 from memory.words import MemoryType
@@ -49,7 +49,8 @@ def show(request: HttpRequest) -> HttpResponse:
 def _timed(project_id: UUID, query: str, chosen: MemoryFilter, limit: int) -> dict[str, Any]:
     start = time.perf_counter()
     found: list[Found] = selectors.find(project_id, query, chosen, limit)
-    return {"found": found, "milliseconds": round((time.perf_counter() - start) * 1000)}
+    milliseconds = round((time.perf_counter() - start) * 1000)
+    return {"found": found, "stems": search.stems(query), "milliseconds": milliseconds}
 
 
 def _filter(given: dict[str, str]) -> MemoryFilter:

@@ -73,6 +73,12 @@ def test_what_is_marked_stays_escaped(page, mission):
     assert "<script>alert" not in text
 
 
+def test_words_that_any_text_has_are_not_marked(page, mission):
+    remember(mission, "What is the use of the usual policies?")
+    text = page.get("/memory/?q=what is the use of a policy").content.decode()
+    assert "What is the <mark>use</mark> of the usual <mark>policies</mark>?" in text
+
+
 def test_without_a_question_the_newest_come_first(page, mission):
     one, two = remember(mission, SULFUR), remember(mission, BREAD)
     assert found(page) == [str(two.pk), str(one.pk)]
