@@ -14,7 +14,7 @@ from agents.events import store
 from agents.events.digests import digest
 from agents.events.types import ApprovalDecided, ApprovalRequested
 from agents.ids import derived_id
-from agents.lifecycle import VERDICTS, ApprovalStatus, Risk
+from agents.lifecycle import VERDICTS, ApprovalStatus, Risk, WaitKind
 from agents.models import AgentSession, Approval, SessionWait, User
 from agents.services import audit, sessions, waits
 
@@ -170,8 +170,25 @@ def withdraw(session: AgentSession, reason: str) -> None:
     for approval in Approval.objects.select_for_update(no_key=True).filter(
         session=session, status=ApprovalStatus.PENDING
     ):
-        approval.status, approval.reason = ApprovalStatus.WITHDRAWN, reason
-        approval.decided_at = timezone.now()
-        approval.version += 1
-        approval.save(update_fields=["status", "reason", "decided_at", "version"])
-        _record(approval, session, actor=SYSTEM)
+        _withdraw(approval, session, reason)
+
+
+@transaction.atomic
+def dispel_doubt(execution_id: UUID) -> None:
+    """A call has turned out to have happened: take back the question whether it did, and let its agent go on."""
+    doubts = Approval.objects.filter(execution_id=execution_id, kind=WaitKind.UNCERTAIN, status=ApprovalStatus.PENDING)
+    if (session_id := doubts.values_list("session_id", flat=True).first()) is None:
+        return
+    session = sessions.lock(session_id)
+    for approval in doubts.select_for_update(no_key=True):
+        wait = SessionWait.objects.select_for_update(no_key=True).get(pk=approval.wait_id)
+        _withdraw(approval, session, "It did happen: the result came late.")
+        waits.answer(session, wait, {**_answer(approval), "type": "done"})
+
+
+def _withdraw(approval: Approval, session: AgentSession, reason: str) -> None:
+    approval.status, approval.reason = ApprovalStatus.WITHDRAWN, reason
+    approval.decided_at = timezone.now()
+    approval.version += 1
+    approval.save(update_fields=["status", "reason", "decided_at", "version"])
+    _record(approval, session, actor=SYSTEM)

@@ -122,6 +122,7 @@ class Guard:
             raise
         with scoped():
             ledger.complete(row, attempt, output, milliseconds=round((time.monotonic() - started) * 1000))
+            approvals.dispel_doubt(row.pk)  # of a later attempt, which took this one for dead
         return output
 
 

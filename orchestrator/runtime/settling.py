@@ -10,7 +10,7 @@ from langgraph.types import Interrupt, StateSnapshot
 
 from agents.actor import agent
 from agents.errors import DomainError, InvalidInput
-from agents.lifecycle import ChildrenNeeded, Control, SessionStatus, WaitKind
+from agents.lifecycle import ChildrenNeeded, Control, ExecutionStatus, SessionStatus, WaitKind
 from agents.models import AgentSession, ToolExecution
 from agents.services import approvals, endings, sessions, waits
 from agents.services.endings import Ending
@@ -100,6 +100,8 @@ def _open(session: AgentSession, interrupt: Interrupt) -> None:
     else:
         row = ToolExecution.objects.get(pk=UUID(asked["execution_id"]), session=session)
         approvals.request(session, question, request_for(session, row, kind, asked["title"]))
+        if kind is WaitKind.UNCERTAIN and row.status == ExecutionStatus.COMPLETED:  # before anybody was asked
+            approvals.dispel_doubt(row.pk)
 
 
 def _start(task: dict[str, Any]) -> Start:

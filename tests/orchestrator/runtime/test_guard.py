@@ -6,13 +6,14 @@ from agents.actor import Actor
 from agents.errors import AlreadyDecided
 from agents.lifecycle import ApprovalStatus, ExecutionStatus, SessionStatus
 from agents.models import AgentSession, Approval, SessionWait, ToolExecution
-from agents.services import approvals, control
+from agents.services import approvals, control, ledger
 from agents.services.approvals import Decision
-from orchestrator.runtime import runner
+from orchestrator.runtime import guard, runner, settling
 from tests.agent_types import leave_trace
 from tests.factories import make_user
 from tests.orchestrator.runtime.conftest import run_all, run_tool
 from tests.orchestrator.runtime.test_runner import Death, effects, expire, fresh
+from tests.races import at_once
 
 
 def decide(approval: Approval, verdict: str, **decision) -> Approval:
@@ -168,6 +169,46 @@ def test_a_person_can_stop_an_agent_that_is_in_doubt(mission, trace, monkeypatch
     run_all()
     ended = fresh(root)
     assert (ended.status, ended.current_run.error) == (SessionStatus.FAILED, "I look at it myself")
+
+
+def test_a_late_result_takes_the_question_back_and_the_agent_goes_on(mission, trace, monkeypatch):
+    root = mission("test.worker", tool="leave_trace")
+
+    def outlive_the_lease(caller, arguments):
+        expire()
+        assert at_once(run_all) == [1]
+        assert pending().allowed == ["again", "done", "stop"]
+        return leave_trace(caller, arguments)
+
+    with monkeypatch.context() as patch:
+        run_tool(patch, "leave_trace", outlive_the_lease)
+        run_all()
+    run_all()
+    assert fresh(root).status == SessionStatus.SUCCEEDED, fresh(root).current_run.error
+    assert effects(trace) == ["q"]
+    assert Approval.objects.get().status == ApprovalStatus.WITHDRAWN
+    assert fresh(root).current_run.output == {"name": "q"}
+
+
+def test_a_result_that_comes_just_before_the_question_leaves_none_open(mission, trace, monkeypatch):
+    root = mission("test.worker", tool="leave_trace")
+    with monkeypatch.context() as patch:
+        die_in(patch, "leave_trace", after=True)
+        with pytest.raises(Death):
+            run_all()
+    expire()
+
+    def request_late(session, row, kind, title):
+        assert at_once(lambda: ledger.complete(row, row.attempt, {"name": "q"}, milliseconds=1)) == [None]
+        row.refresh_from_db()
+        return guard.request_for(session, row, kind, title)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(settling, "request_for", request_late)
+        run_all()
+    run_all()
+    assert fresh(root).status == SessionStatus.SUCCEEDED, fresh(root).current_run.error
+    assert (effects(trace), Approval.objects.get().status) == (["q"], ApprovalStatus.WITHDRAWN)
 
 
 def test_an_idempotent_tool_is_run_again_without_asking(mission, trace, monkeypatch):
