@@ -27,7 +27,7 @@ from tests.stack import free_port
 START_SECONDS = 120
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def address(django_db_setup, django_db_blocker) -> Iterator[str]:
     """A web server's address. It has the test's database by name and its Redis."""
     call_command("collectstatic", verbosity=0, interactive=False)
@@ -90,7 +90,7 @@ def site(transactional_db, address, browser, redis_client, monkeypatch) -> Itera
     assert faults == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def axe() -> str:
     """The source of axe."""
     return Path(BASE_DIR, "node_modules/axe-core/axe.min.js").read_text()
