@@ -1,5 +1,6 @@
 """From the commit of a change to its sight in a browser, against the plain round trip of the same fragment."""
 
+import os
 import statistics
 import time
 from typing import Any
@@ -32,6 +33,7 @@ WATCH = """() => {
 
 def run(stack: Stack, project: Project, user: User) -> dict[str, list[float]]:
     """Milliseconds of each change, and of each plain GET of the page's live fragments, in turn."""
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright runs a loop in this thread
     start = Start("bench.worker", Level.WORKER, "latency", "", {})
     mission = sessions.start_mission(project, start, user=user, actor=SYSTEM)
     with sync_playwright() as playwright:
