@@ -83,6 +83,8 @@ def _database() -> dict[str, Any]:
         options["pool"] = {"min_size": 1, "max_size": env.pool_size, "timeout": 10}
     return {
         "ENGINE": "django.db.backends.postgresql",
+        # After PostgreSQL has died a pool is full of dead connections. Met one by one, each cost an agent its lease.
+        "CONN_HEALTH_CHECKS": True,
         "NAME": given.pop("dbname", "queenright"),
         "USER": given.pop("user", ""),
         "PASSWORD": given.pop("password", ""),

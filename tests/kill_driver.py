@@ -3,6 +3,8 @@
 from pathlib import Path
 from uuid import UUID
 
+from django.db.models import Max
+
 from agents.lifecycle import ApprovalStatus
 from agents.models import AgentMessage, AgentSession, Approval, Project, User
 from agents.roles import Level
@@ -36,6 +38,7 @@ def look(mission: str, trace: str) -> dict:
         "status": tree.get(pk=mission_id).status,
         "agents": tree.count(),
         "statuses": sorted(set(tree.values_list("status", flat=True))),
+        "worker_attempts": tree.filter(level=Level.WORKER).aggregate(most=Max("attempt"))["most"],
         "messages": len(said),
         "distinct_messages": len(set(said)),
     }

@@ -35,7 +35,11 @@ def run_next(level: Level) -> SessionStatus | None:
     has taken over, or the database does not answer and the lease will run out.
     """
     limits = runner_limits()
-    session = leases.claim(level, holder=HOLDER, lease=limits.lease, max_running=limits.max_running)
+    try:
+        session = leases.claim(level, holder=HOLDER, lease=limits.lease, max_running=limits.max_running)
+    except (OperationalError, InterfaceError) as error:
+        log.warning("The database does not answer, no %s is run: %s", level, error)
+        return None
     if session is None:
         return None
     lease = Lease(Holding(session.pk, session.attempt))
@@ -45,8 +49,8 @@ def run_next(level: Level) -> SessionStatus | None:
             return None if lease.lost else settle(lease, stopped)
         except Fenced:
             log.info("Attempt %d of %s was taken over.", session.attempt, session.pk)
-        except (OperationalError, InterfaceError):
-            log.warning("The database went away under %s; its lease runs out.", session.pk, exc_info=True)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("The database went away under %s; its lease runs out: %s", session.pk, error)
     return None
 
 

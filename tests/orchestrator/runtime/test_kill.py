@@ -96,3 +96,16 @@ def test_a_restart_of_everything_goes_on_with_a_running_mission(stack, trace):
     ended = eventually(lambda: (found := mission.state())["status"] == "succeeded" and found)
     assert sorted(trace.read_text().split()) == EFFECTS
     assert ended["agents"] == AGENTS
+
+
+@pytest.mark.xdist_group("kill")
+def test_connections_that_died_with_the_database_cost_no_agent_an_attempt(stack, trace):
+    trace.write_text("")
+    before = Mission(stack, trace)  # opens as many connections as a mission needs
+    eventually(lambda: before.state()["status"] == "succeeded")
+    stack.kill("postgres")
+    eventually(lambda: stack.get() == 200)
+    trace.write_text("")
+    mission = Mission(stack, trace)
+    ended = eventually(lambda: (found := mission.state())["status"] == "succeeded" and found)
+    assert ended["worker_attempts"] == 1
