@@ -1,9 +1,11 @@
 """From what went wrong to what a person sees: one table of statuses, one middleware, the error pages."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -25,7 +27,9 @@ HEADINGS: Mapping[int, str] = {
     409: "This has changed meanwhile",
     422: "That does not fit",
     500: "Something broke on our side",
+    503: "The database does not answer",
 }
+RETRY_SECONDS = 3
 
 
 def status_of(error: DomainError) -> HTTPStatus:
@@ -79,8 +83,22 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """Django's handler of 500."""
+    """Django's handler of 500. A database that is away is no fault to report: the page tries again by itself."""
+    if isinstance(sys.exception(), (InterfaceError, OperationalError)):
+        return _unavailable(request)
     return page(request, 500, "It was written down for whoever runs this instance. What you saw before still stands.")
+
+
+def _unavailable(request: HttpRequest) -> HttpResponse:
+    if request.method in {"GET", "HEAD"}:
+        response = page(request, 503, "This page tries again every few seconds. What was confirmed is not lost.")
+        response["Refresh"] = str(RETRY_SECONDS)
+    else:
+        response = page(
+            request, 503, "Go back: what you typed is still there. See whether it was taken, then send again."
+        )
+    response["Retry-After"] = str(RETRY_SECONDS)
+    return response
 
 
 def csrf(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -150,6 +150,6 @@ document.addEventListener("htmx:xhr:progress", ({ target, detail }) => {
   if (bar && detail.lengthComputable) Object.assign(bar, { max: detail.total, value: detail.loaded });
 });
 document.addEventListener("htmx:responseError", ({ detail }) =>
-  notice(`The server answered ${detail.xhr.status}. Nothing was changed; try again.`));
+  notice(`The server answered ${detail.xhr.status}. Reload to see whether it was taken.`));
 document.addEventListener("notice", ({ detail }) => notice(detail.value));
 document.addEventListener("htmx:sendError", () => notice("The server cannot be reached. Nothing was sent."));

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import Error as DatabaseError
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from orchestrator.conf import runner_limits
 from orchestrator.realtime.relay import Relay
@@ -31,6 +31,7 @@ class Command(BaseCommand):
             try:
                 sweep()
                 relay.run()
-            except DatabaseError:
-                log.warning("The database does not answer; trying again.", exc_info=True)
+            except DatabaseError as error:
+                is_away = isinstance(error, (InterfaceError, OperationalError))
+                log.warning("The sweep broke off; trying again: %s", error, exc_info=not is_away)
                 connection.close()

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.db import connection
 from django.test import Client, override_settings
 from django.urls import path
 
@@ -28,7 +29,12 @@ def break_it(request):
     raise RuntimeError("secret detail")
 
 
-urlpatterns = [path("raise/<name>/", raise_it), path("break/", break_it), *own]
+def lose_the_database(request):
+    with connection.cursor() as cursor:
+        cursor.execute("SET ROLE NONE; SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+urlpatterns = [path("lose/", lose_the_database), path("raise/<name>/", raise_it), path("break/", break_it), *own]
 __all__ = ["handler400", "handler403", "handler404", "handler500"]
 
 
@@ -70,6 +76,18 @@ def test_a_fault_of_ours_tells_nothing_of_itself(client):
     assert answer.status_code == 500
     assert "Something broke on our side" in answer.content.decode()
     assert "secret" not in answer.content.decode()
+
+
+@pytest.mark.parametrize(("method", "refreshes"), [("get", True), ("post", False)])
+def test_a_page_without_a_database_tries_again_by_itself_but_sends_nothing_twice(
+    transactional_db, client, method, refreshes
+):
+    answer = getattr(client, method)("/lose/")
+    connection.close()
+    assert answer.status_code == 503
+    assert "The database does not answer" in answer.content.decode()
+    assert answer["Retry-After"] == "3"
+    assert answer.has_header("Refresh") is refreshes
 
 
 @pytest.mark.django_db
