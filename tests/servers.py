@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 
+import redis
+
 from orchestrator.servers.child import Child
 from orchestrator.servers.embedded import EmbeddedServers, embedded_servers
 from orchestrator.servers.postgres import wait_for_postgres
@@ -91,3 +93,11 @@ def both_servers(folder: Path, lock: int):
         asyncio.run(wait_for_redis(f"unix://{servers.redis.socket}", START_SECONDS))
         provision(servers.postgres.dsn("queenright"), "queenright", embedded=True)
         yield servers
+
+
+def cut_redis_connections() -> int:
+    """Break all connections to this process's own Redis database; how many there were. Others share the server."""
+    with redis.Redis.from_url(os.environ["REDIS_URL"]) as own:
+        number, myself = own.connection_pool.connection_kwargs["db"], own.client_id()
+        others = [one for one in own.client_list() if int(one["db"]) == number and int(one["id"]) != myself]
+        return sum(own.client_kill_filter(_id=one["id"]) for one in others)

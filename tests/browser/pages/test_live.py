@@ -9,9 +9,9 @@ from agents.models import Membership
 from agents.roles import Level, Role
 from agents.services import approvals
 from agents.services.approvals import Decision
-from orchestrator.realtime import feed
 from tests.factories import make_member, make_mission
 from tests.orchestrator.web.situations import ask, delegate, end, run, say
+from tests.servers import cut_redis_connections
 
 
 def live(page: Page) -> Page:
@@ -116,7 +116,7 @@ def test_a_lost_link_is_said_and_what_was_missed_is_made_up_for(site, mission):
         }"""
     )
     with page.expect_event("websocket"):  # the next one
-        assert feed.connection().client_kill_filter(_type="normal")
+        assert cut_redis_connections()
         say(run(one), "Said in between")
     expect(row(page, one)).to_contain_text("Said in between")
     live(page)

@@ -11,6 +11,7 @@ from orchestrator.realtime import feed
 from orchestrator.realtime import hub as hubs
 from orchestrator.realtime.feed import Fact
 from orchestrator.realtime.hub import FeedUnavailable, Hub, Subscriber
+from tests.servers import cut_redis_connections
 
 PATIENCE = 10.0
 
@@ -216,7 +217,7 @@ def test_pages_are_told_when_redis_goes_away_and_can_come_back(in_hub):
         await frame(page)
         killed = 0
         while not killed:
-            killed = await asyncio.to_thread(feed.connection().client_kill_filter, _type="normal")
+            killed = await asyncio.to_thread(cut_redis_connections)
             await asyncio.sleep(0.01)
         with pytest.raises(FeedUnavailable):
             while True:

@@ -11,6 +11,7 @@ from memory.models import MissionSource
 from orchestrator.conf import source_limits
 from orchestrator.env import BASE_DIR
 from tests.factories import make_project
+from tests.memory.pdf_files import pdf
 
 pytestmark = pytest.mark.django_db
 NOTES = b"# Notes\n\nArgyrodites lose sulfur as soon as they touch humid air.\n"
@@ -65,6 +66,7 @@ def test_the_whole_way_starts_a_mission_on_its_sources(form, approver):
         (("empty.md", b""), "empty"),
         (("blank.txt", b" \n "), "empty"),
         (("broken.pdf", b"%PDF-1.4 nothing"), "PDF"),
+        (("scan.pdf", pdf([])), "has no text"),
         (("run.exe", b"MZ"), "cannot be read"),
     ],
 )
