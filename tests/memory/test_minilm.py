@@ -8,6 +8,8 @@ from threading import Barrier
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from memory import embedders
 from memory.embedders import minilm
@@ -152,3 +154,10 @@ def environ() -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "orchestrator.settings",
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
+
+
+@given(st.lists(st.integers(1, minilm.MAX_TOKENS), max_size=300))
+def test_a_run_is_bounded_and_every_text_is_in_one(lengths):
+    runs = list(minilm._batches(lengths))
+    assert sorted(place for run in runs for place in run) == list(range(len(lengths)))
+    assert all(len(run) * max(lengths[place] for place in run) <= minilm._RUN_TOKENS for run in runs)
