@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('checkpoint_id', models.UUIDField()),
                 ('seen_id', models.UUIDField()),
                 ('chosen', models.JSONField(db_default={}, default=dict)),
-                ('change', models.JSONField(db_default={}, default=dict)),
+                ('change', models.TextField(db_default='', default='')),
                 ('status', models.TextField(choices=[('open', 'Open'), ('done', 'Done'), ('failed', 'Failed')], default=agents.lifecycle.RewindStatus['OPEN'])),
                 ('error', models.TextField(db_default='', default='')),
                 ('new_checkpoint_id', models.UUIDField(null=True)),

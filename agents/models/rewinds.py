@@ -14,7 +14,8 @@ class Rewind(models.Model):
     """One request of a person. Its id comes with the request, so that a double click is one rewind.
 
     `checkpoint_id` is the state that it starts from, `seen_id` the one that was current for who asked. `chosen`
-    maps tool calls to what becomes of them; `change` holds the edited values. While it is open, nothing else may
+    maps tool calls to what becomes of them; `change` holds the edited values as JSON text, for they may be
+    what `jsonb` refuses. While it is open, nothing else may
     set the session going.
     """
 
@@ -26,7 +27,7 @@ class Rewind(models.Model):
     checkpoint_id = models.UUIDField()
     seen_id = models.UUIDField()
     chosen = models.JSONField(default=dict, db_default={})
-    change = models.JSONField(default=dict, db_default={})
+    change = models.TextField(default="", db_default="")
     status = models.TextField(choices=choices(RewindStatus), default=RewindStatus.OPEN)
     error = models.TextField(default="", db_default="")
     new_checkpoint_id = models.UUIDField(null=True)

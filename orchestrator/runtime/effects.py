@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from agents.errors import NotFound
-from agents.lifecycle import CHOICES, Choice, ExecutionStatus, Reversal, RewindKind
+from agents.lifecycle import CHOICES, Choice, ExecutionStatus, Policy, Reversal, RewindKind
 from agents.models import ToolExecution
 from agents.selectors import effects
 from orchestrator.tools.registry import tool_named
+from orchestrator.tools.tool import Tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,7 @@ class SideEffect:
     """A tool call that changed the world, or may have: `is_certain` is false while nobody knows.
 
     `trouble` says why an earlier try to undo it failed. `answers`: its result would answer the same call again.
+    `undo_asks`: only an approver may have it undone.
     """
 
     call: ToolExecution
@@ -24,6 +27,7 @@ class SideEffect:
     is_certain: bool
     answers: bool
     trouble: str
+    undo_asks: bool = False
 
     def choices(self, kind: RewindKind) -> Sequence[Choice]:
         """What a person may choose for it in a rewind of `kind`; the first is what happens without a choice."""
@@ -48,7 +52,7 @@ def _effect(call: ToolExecution) -> SideEffect | None:
     else:
         if tool.reads_only:
             return None
-        title, reversal = tool.title, tool.reversal
+        title, reversal = tool.title, _reversal(tool)
     compensation = getattr(call, "compensation", None)
     return SideEffect(
         call=call,
@@ -57,4 +61,17 @@ def _effect(call: ToolExecution) -> SideEffect | None:
         is_certain=call.status == ExecutionStatus.COMPLETED,
         answers=call.superseded_at is None,
         trouble=compensation.error_message if compensation else "",
+        undo_asks=reversal is Reversal.UNDOABLE and undo_asks(call),
     )
+
+
+def _reversal(tool: Tool[Any]) -> Reversal:
+    if tool.compensation and tool_named(tool.compensation.tool).policy is Policy.REFUSE:
+        return Reversal.REPEATABLE if tool.idempotent else Reversal.NEITHER
+    return tool.reversal
+
+
+def undo_asks(call: ToolExecution) -> bool:
+    """Does a policy want an approver for the compensation of this call?"""
+    compensation = tool_named(call.tool_name).compensation
+    return compensation is not None and tool_named(compensation.tool).policy is Policy.ASK

@@ -22,7 +22,7 @@ ArgumentsT = TypeVar("ArgumentsT", bound=Arguments)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """On whose behalf a tool runs."""
+    """On whose behalf a tool runs. `mission_id` is the mission whose sources it may read."""
 
     project_id: UUID
     project_slug: str
