@@ -32,6 +32,18 @@ class InvalidTransition(DomainError):
     code = "invalid_transition"
 
 
+class RewindUnderWay(InvalidTransition):
+    """Somebody rewinds this agent at the moment."""
+
+    code = "rewind_under_way"
+
+
+class UndoFailed(DomainError):
+    """A side effect could not be undone."""
+
+    code = "undo_failed"
+
+
 class InvalidInput(DomainError):
     """The input does not fit. `data["fields"]` maps a field's name to its message."""
 

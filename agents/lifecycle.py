@@ -108,6 +108,54 @@ EXECUTION_TRANSITIONS: Mapping[ExecutionStatus, frozenset[ExecutionStatus]] = {
 }
 
 
+class RewindKind(StrEnum):
+    """What a person does with a state of an agent."""
+
+    EDIT = "edit"
+    FORK = "fork"
+    REPLAY = "replay"
+    ROLLBACK = "rollback"
+
+
+class RewindStatus(StrEnum):
+    """How far a rewind is."""
+
+    OPEN = "open"
+    DONE = "done"
+    FAILED = "failed"
+
+
+REWIND_TRANSITIONS: Mapping[RewindStatus, frozenset[RewindStatus]] = {
+    RewindStatus.OPEN: frozenset({RewindStatus.DONE, RewindStatus.FAILED}),
+    RewindStatus.DONE: frozenset(),
+    RewindStatus.FAILED: frozenset(),
+}
+
+
+class Choice(StrEnum):
+    """What becomes of a tool call that a rewind goes behind."""
+
+    KEEP = "keep"  # its result answers the same call, which is not made again
+    REPEAT = "repeat"  # the same call is made again
+    UNDO = "undo"  # it is taken back first
+
+
+CHOICES: Mapping[RewindKind, frozenset[Choice]] = {
+    RewindKind.EDIT: frozenset({Choice.KEEP}),
+    RewindKind.FORK: frozenset({Choice.KEEP, Choice.REPEAT}),  # what the original did is its own
+    RewindKind.REPLAY: frozenset(Choice),
+    RewindKind.ROLLBACK: frozenset({Choice.KEEP, Choice.UNDO}),
+}
+
+
+class Reversal(StrEnum):
+    """What can be done about a tool call that has happened."""
+
+    UNDOABLE = "undoable"  # its tool names a compensation
+    REPEATABLE = "repeatable"  # its tool is idempotent: once more changes nothing
+    NEITHER = "neither"
+
+
 class WaitKind(StrEnum):
     """What a session can wait for."""
 

@@ -18,7 +18,7 @@ from agents.roles import Level
 from orchestrator.runtime import agent_types
 from orchestrator.runtime.agent_types import AgentType
 from orchestrator.tools import registry
-from orchestrator.tools.tool import Arguments, Caller, Tool
+from orchestrator.tools.tool import Arguments, Caller, Compensation, Tool
 
 TRACE = "QUEENRIGHT_TEST_TRACE"
 
@@ -143,7 +143,23 @@ def leave_trace(caller: Caller, arguments: Trace) -> dict[str, Any]:
     return {"name": arguments.name}
 
 
-def _tool(name: str, policy: Policy, *, idempotent: bool = False) -> Tool[Trace]:
+def wipe_trace(caller: Caller, arguments: Trace) -> dict[str, Any]:
+    """Take the last such line out of the trace file again."""
+    path = Path(os.environ[TRACE])
+    lines = path.read_text().splitlines(keepends=True)
+    if f"{arguments.name}\n" in lines:
+        lines.reverse()
+        lines.remove(f"{arguments.name}\n")
+        path.write_text("".join(reversed(lines)))
+    return {"name": arguments.name}
+
+
+def look_around(caller: Caller, arguments: Trace) -> dict[str, Any]:
+    """Read only."""
+    return {"name": arguments.name}
+
+
+def _tool(name: str, policy: Policy, *, idempotent: bool = False, run=leave_trace, **more: Any) -> Tool[Trace]:
     return Tool(
         name=name,
         version="1",
@@ -152,8 +168,14 @@ def _tool(name: str, policy: Policy, *, idempotent: bool = False) -> Tool[Trace]
         policy=policy,
         idempotent=idempotent,
         arguments=Trace,
-        run=leave_trace,
+        run=run,
+        **more,
     )
+
+
+def wiped_by(name: str) -> Compensation:
+    """The last trace of a call is wiped by the tool `name`."""
+    return Compensation(name, lambda arguments, output: {"name": output["name"]})
 
 
 def register() -> None:
@@ -163,6 +185,13 @@ def register() -> None:
         _tool("ask_to_trace", Policy.ASK),
         _tool("never_trace", Policy.REFUSE),
         _tool("trace_again", Policy.RUN, idempotent=True),
+        _tool("look_around", Policy.RUN, idempotent=True, run=look_around, reads_only=True),
+        _tool("wipe_trace", Policy.RUN, idempotent=True, run=wipe_trace),
+        _tool("ask_to_wipe", Policy.ASK, idempotent=True, run=wipe_trace),
+        _tool("never_wipe", Policy.REFUSE, idempotent=True, run=wipe_trace),
+        _tool("trace_wipeably", Policy.RUN, compensation=wiped_by("wipe_trace")),
+        _tool("trace_wipeable_on_asking", Policy.RUN, compensation=wiped_by("ask_to_wipe")),
+        _tool("trace_never_wiped", Policy.RUN, compensation=wiped_by("never_wipe")),
     ):
         registry.register(tool)
     for kind in (

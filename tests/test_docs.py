@@ -13,6 +13,7 @@ TABLES = {
     "Run": lifecycle.RUN_TRANSITIONS,
     "Approval": lifecycle.APPROVAL_TRANSITIONS,
     "Tool call": lifecycle.EXECUTION_TRANSITIONS,
+    "Rewind": lifecycle.REWIND_TRANSITIONS,
 }
 
 

@@ -24,6 +24,8 @@ class SessionCreated(Event):
     priority: int
     parent_id: UUID | None
     run_id: UUID
+    forked_from: UUID | None = None
+    stands_for: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,29 @@ class SessionCheckpointed(Event):
     checkpoint_id: UUID
     step: int
     digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRewound(Event):
+    """A person edited a state of an agent, forked, replayed or rolled back; `status` says how far that is."""
+
+    event_type = "session.rewound"
+    rewind_id: UUID
+    kind: str
+    status: str
+    checkpoint_id: UUID
+    new_checkpoint_id: UUID | None
+    run_id: UUID | None
+    fork_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallsLeft(Event):
+    """What a rewind went behind: calls that may be made again, and calls whose results it kept."""
+
+    event_type = "tool.calls_left"
+    superseded: list[UUID]
+    kept: list[UUID]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

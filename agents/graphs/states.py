@@ -1,6 +1,8 @@
 """What the four levels keep between steps: typed, and readable as JSON."""
 
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
+
+from typing_extensions import TypedDict  # pydantic can check it, which it cannot for typing's before Python 3.12
 
 Piece = dict[str, Any]  # a piece of `findings`, as JSON holds it
 

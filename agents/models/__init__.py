@@ -4,6 +4,7 @@ from agents.models.accounts import AuditEntry, Membership, Project, User
 from agents.models.coordination import AgentCommunication, AgentCoordination, AgentParticipant, AgentWorkflow
 from agents.models.events import AgentEvent, EventHead, EventSnapshot
 from agents.models.messages import AgentMessage, ModelCall
+from agents.models.rewinds import Rewind
 from agents.models.sessions import AgentRun, AgentSession, SessionLease, SessionWait
 from agents.models.states import AgentState, ChannelVersion, StateValue, StateWrite, ValueSpace
 from agents.models.tools import Approval, ToolExecution
@@ -26,6 +27,7 @@ __all__ = [
     "Membership",
     "ModelCall",
     "Project",
+    "Rewind",
     "SessionLease",
     "SessionWait",
     "StateValue",

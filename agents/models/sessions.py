@@ -42,9 +42,20 @@ class SessionQuerySet(models.QuerySet["AgentSession"]):
         """A session and all below it."""
         return self.filter(Q(pk=session_id) | Q(path__contains=[session_id]))
 
+    def working_for(self, session_id: UUID) -> SessionQuerySet:
+        """Those below a session at any depth that work for it. A fork works for itself, and so do those below it."""
+        below = self.filter(path__contains=[session_id])
+        forks = list(below.filter(forked_from__isnull=False).values_list("pk", flat=True))
+        return below.exclude(pk__in=forks).exclude(path__overlap=forks)
+
 
 class AgentSession(models.Model):
-    """One agent at work: one LangGraph thread. A mission is a session without a parent."""
+    """One agent at work: one LangGraph thread. A mission is a session without a parent.
+
+    A fork began with the state `forked_at` of `forked_from`; nobody waits for it. After a rewind a child may be
+    started again: the new one then `stands_for` the old one. `kept` names tool calls that a rewind left standing:
+    their results answer the same calls of this session, and of those below it.
+    """
 
     session_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="sessions")
@@ -67,6 +78,10 @@ class AgentSession(models.Model):
     )
     parent_wait = models.ForeignKey("SessionWait", on_delete=models.PROTECT, null=True, related_name="children")
     position = models.IntegerField(default=0, db_default=0)
+    forked_from = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="forks")
+    forked_at = models.UUIDField(null=True)
+    stands_for = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    kept = ArrayField(models.UUIDField(), default=list, db_default=[])
 
     attempt = models.IntegerField(default=0, db_default=0)
     control = models.TextField(choices=choices(Control), default=Control.NONE, db_default="", blank=True)
@@ -119,12 +134,22 @@ class AgentSession(models.Model):
                 | (~Q(status__in=FINAL) & Q(finished_at__isnull=True)),
                 name="session_finished",
             ),
+            models.CheckConstraint(
+                condition=Q(forked_from__isnull=True, forked_at__isnull=True)
+                | Q(forked_from__isnull=False, forked_at__isnull=False, parent_wait__isnull=True),
+                name="session_fork",
+            ),
             models.UniqueConstraint(fields=["parent_wait", "position"], name="session_child_once"),
             models.UniqueConstraint(fields=["thread_id"], name="session_thread", condition=Q(thread_id__isnull=False)),
         ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.level}, {self.status})"
+
+    @property
+    def origin_id(self) -> UUID:
+        """The mission whose sources this agent reads: a fork of a mission shares the value space of the first one."""
+        return self.space_id or self.root_id
 
 
 class SessionLease(models.Model):

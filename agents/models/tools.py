@@ -13,12 +13,21 @@ from agents.models.sessions import AgentSession, SessionWait
 
 
 class ToolExecution(models.Model):
-    """One tool call. Its key follows from the step that made it, so a replay finds the same row."""
+    """One tool call. Its key follows from the step that made it, so a replay finds the same row.
+
+    A rewind that goes behind a call and does not keep it supersedes the row: the key's next call is a new
+    `generation`. A kept call of another session has a copy here, `kept_from` the first row. `compensates` names
+    the call that this one takes back.
+    """
 
     execution_id = models.UUIDField(primary_key=True, editable=False)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
     session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="executions")
     call_key = models.TextField()
+    generation = models.IntegerField(default=0, db_default=0)
+    superseded_at = models.DateTimeField(null=True)
+    kept_from = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="copies")
+    compensates = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="compensation")
     tool_name = models.TextField()
     tool_version = models.TextField()
     risk = models.TextField(choices=choices(Risk))
@@ -45,7 +54,10 @@ class ToolExecution(models.Model):
             models.Index(fields=["project", "tool_name"], name="execution_by_tool"),
         ]
         constraints = [
-            models.UniqueConstraint(fields=["session", "call_key"], name="execution_once"),
+            models.UniqueConstraint(fields=["session", "call_key", "generation"], name="execution_generation"),
+            models.UniqueConstraint(
+                fields=["session", "call_key"], name="execution_current", condition=Q(superseded_at__isnull=True)
+            ),
             one_of("status", ExecutionStatus, "execution_status"),
             one_of("policy", Policy, "execution_policy"),
             one_of("risk", Risk, "execution_risk"),

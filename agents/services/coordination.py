@@ -52,7 +52,7 @@ def assign(parent: AgentSession, children: Sequence[AgentSession]) -> None:
 
 def report(child: AgentSession) -> None:
     """Close the task of `child`, locked by the caller and ended, and send its result to the agent above."""
-    if child.parent_id is None or child.current_run is None:
+    if child.parent_id is None or child.parent_wait_id is None or child.current_run is None:  # nobody waits for a fork
         return
     succeeded = child.status == SessionStatus.SUCCEEDED
     group = AgentCoordination.objects.get(coordinator_session_id=child.parent_id)

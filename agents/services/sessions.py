@@ -1,6 +1,6 @@
 """Sessions: started, moved from status to status, ended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from agents.actor import Actor
-from agents.errors import InvalidTransition, NotFound
+from agents.actor import Actor, person
+from agents.errors import InvalidTransition, NotFound, RewindUnderWay
 from agents.events import store
 from agents.events.types import SessionControlled, SessionCreated, SessionMoved, SessionRunStarted
 from agents.ids import derived_id, new_id
@@ -19,12 +19,15 @@ from agents.lifecycle import (
     SESSION_TRANSITIONS,
     WAITING,
     Control,
+    RewindStatus,
     RunStatus,
     SessionStatus,
     check_move,
 )
-from agents.models import AgentRun, AgentSession, Project, SessionLease, SessionWait, User, ValueSpace
+from agents.models import AgentRun, AgentSession, Project, Rewind, SessionLease, SessionWait, User, ValueSpace
 from agents.roles import Level
+
+_SET_GOING_BY_PEOPLE = FINAL | {SessionStatus.PAUSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +92,19 @@ def start_mission(
 
 
 def start_children(
-    parent: AgentSession, wait: SessionWait, starts: Sequence[Start], *, actor: Actor
+    parent: AgentSession,
+    wait: SessionWait,
+    starts: Sequence[Start],
+    *,
+    actor: Actor,
+    predecessors: Mapping[int, AgentSession] | None = None,
 ) -> list[AgentSession]:
     """One queued session for each of `starts`, under `parent`, answering `wait`. The caller holds the parent.
 
-    Ids follow from the wait, so the same wait never starts them twice.
+    Ids follow from the wait, so the same wait never starts them twice. `predecessors` are those, by position, that
+    the new ones stand for.
     """
+    before = predecessors or {}
     children = [
         AgentSession(
             pk=derived_id(parent.pk, wait.interrupt_id, position),
@@ -113,6 +123,8 @@ def start_children(
             position=position,
             space_id=parent.space_id,
             metadata=parent.metadata,
+            kept=parent.kept,
+            stands_for=before.get(position),
         )
         for position, start in enumerate(starts)
     ]
@@ -124,14 +136,49 @@ def start_children(
     return children
 
 
-def _first_runs(sessions: Sequence[AgentSession], starts: Sequence[Start]) -> None:
+def start_fork(
+    origin: AgentSession, checkpoint_id: UUID, *, fork_id: UUID, user: User, kept: Sequence[UUID]
+) -> AgentSession:
+    """A queued sibling of `origin` that shares its stored values and for which nobody waits; its state is to come.
+
+    The fork of a mission is a mission. `kept` are calls of the origin that it is to take as made.
+    """
+    last = origin.current_run
+    fork = AgentSession(
+        pk=fork_id,
+        project_id=origin.project_id,
+        user=user,
+        agent_type=origin.agent_type,
+        level=origin.level,
+        name=origin.name,
+        goal=origin.goal,
+        status=SessionStatus.QUEUED,
+        priority=origin.priority,
+        root_id=origin.root_id if origin.parent_id else fork_id,
+        parent_id=origin.parent_id,
+        path=origin.path,
+        position=origin.position,
+        space_id=origin.space_id,
+        metadata=origin.metadata,
+        forked_from=origin,
+        forked_at=checkpoint_id,
+        kept=list(kept),
+    )
+    AgentSession.objects.bulk_create([fork])
+    start = Start(fork.agent_type, Level(fork.level), fork.name, fork.goal, last.input if last else {})
+    _first_runs([fork], [start], command="fork")
+    store.record(_created(fork), fork, actor=person(user.pk))
+    return fork
+
+
+def _first_runs(sessions: Sequence[AgentSession], starts: Sequence[Start], command: str = "start") -> None:
     runs = [
         AgentRun(
             pk=derived_id(session.pk, "run", 1),
             project_id=session.project_id,
             session=session,
             number=1,
-            command="start",
+            command=command,
             input=start.input,
         )
         for session, start in zip(sessions, starts, strict=True)
@@ -150,13 +197,28 @@ def _created(session: AgentSession) -> SessionCreated:
         priority=session.priority,
         parent_id=session.parent_id,
         run_id=derived_id(session.pk, "run", 1),
+        forked_from=session.forked_from_id,
+        stands_for=session.stands_for_id,
     )
 
 
+def check_unheld(session: AgentSession) -> None:
+    """Raise RewindUnderWay while somebody rewinds a locked session, or one above it."""
+    held = Rewind.objects.filter(session_id__in=[session.pk, *session.path], status=RewindStatus.OPEN)
+    rewind = held.select_related("user", "session").first()
+    if rewind is not None:
+        who = rewind.user.get_username()
+        raise RewindUnderWay(
+            f"{who} rewinds {rewind.session.name} at the moment.", by=who, at=rewind.created_at, rewind_id=rewind.pk
+        )
+
+
 def move(session: AgentSession, target: SessionStatus, *, actor: Actor, cause: str = "") -> None:
-    """Give a locked session another status and record it. Raises InvalidTransition."""
+    """Give a locked session another status and record it. Raises InvalidTransition, also while it is rewound."""
     previous = SessionStatus(session.status)
     check_move(SESSION_TRANSITIONS, previous, target)
+    if previous in _SET_GOING_BY_PEOPLE and target is not SessionStatus.CANCELLED:
+        check_unheld(session)
     now = timezone.now()
     session.status = target
     session.moved_at = session.updated_at = now

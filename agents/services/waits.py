@@ -1,6 +1,6 @@
 """What sessions wait for: opened when a graph stops, answered once, counted down by children."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from agents.lifecycle import (
 )
 from agents.models import AgentSession, SessionWait
 from agents.roles import MAX_FAN_OUT, MAY_START, Level
-from agents.services import coordination, sessions
+from agents.services import coordination, ledger, sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,24 @@ def delegate(
     if not starts:
         answer(session, wait, [])
         return
-    children = sessions.start_children(session, wait, starts, actor=_actor(session))
+    before = _predecessors(session, wait) if session.kept else {}
+    children = sessions.start_children(session, wait, starts, actor=_actor(session), predecessors=before)
+    for child in children:
+        if child.stands_for:
+            ledger.inherit(child, child.stands_for)
     coordination.assign(session, children)
+
+
+def _predecessors(session: AgentSession, wait: SessionWait) -> Mapping[int, AgentSession]:
+    """Whom the same question started before a rewind, by position: here, or in what this session stems from."""
+    place: AgentSession | None = session
+    while place is not None:
+        earlier = place.waits.filter(request__key=wait.request["key"]).exclude(pk=wait.pk).order_by("-created_at")
+        for asked in earlier:
+            if found := {child.position: child for child in asked.children.all()}:
+                return found
+        place = place.stands_for or place.forked_from
+    return {}
 
 
 def _check_delegation(session: AgentSession, starts: Sequence[sessions.Start]) -> None:
@@ -156,16 +172,32 @@ def resting_status(session: AgentSession) -> SessionStatus:
 def reopen(child: AgentSession) -> None:
     """Let the parent wait for a child that ended and is to run again. The caller holds the child.
 
-    Raises InvalidTransition when the parent has gone on without it.
+    Raises InvalidTransition when the parent has gone on without it, or has ended.
     """
     if child.parent_wait_id is None or child.parent_id is None:
         return
-    sessions.lock(child.parent_id)
-    reopened = SessionWait.objects.filter(pk=child.parent_wait_id, answered_at__isnull=True).update(
-        remaining=F("remaining") + 1
+    parent = sessions.lock(child.parent_id)
+    check_awaited(child, parent)
+    SessionWait.objects.filter(pk=child.parent_wait_id).update(
+        remaining=F("remaining") + 1,
+        succeeded=F("succeeded") - (1 if child.status == SessionStatus.SUCCEEDED else 0),
     )
-    if not reopened:
+
+
+def check_awaited(child: AgentSession, parent: AgentSession | None) -> None:
+    """Raise InvalidTransition when nobody would wait for `child` if it ran again. Forks and missions may always."""
+    if parent is None or child.parent_wait_id is None:
+        return
+    is_open = SessionWait.objects.filter(pk=child.parent_wait_id, answered_at__isnull=True).exists()
+    if not is_open or parent.status in FINAL:
         raise InvalidTransition("The agent above has gone on without this one: retry that one instead.")
+
+
+def supersede(session: AgentSession) -> None:
+    """Close the open waits of a locked session whose state has moved: nobody will ask these questions again."""
+    for wait in session.waits.filter(answered_at__isnull=True):
+        wait.answer, wait.answered_at = {"key": wait.request["key"], "superseded": True}, timezone.now()
+        wait.save(update_fields=["answer", "answered_at"])
 
 
 def are_open(session: AgentSession, interrupt_ids: Sequence[str]) -> bool:
@@ -175,10 +207,10 @@ def are_open(session: AgentSession, interrupt_ids: Sequence[str]) -> bool:
 
 @transaction.atomic
 def abandoned(limit: int = 200) -> list[UUID]:
-    """Sessions that still work for a parent that has ended or gone on without them."""
+    """Sessions that still work for a parent that has ended or gone on without them. Nobody waits for a fork."""
     return list(
         AgentSession.objects.active()
-        .filter(parent__isnull=False)
+        .filter(parent__isnull=False, parent_wait__isnull=False)
         .exclude(
             parent__status__in=[s for s in SessionStatus if s not in FINAL],
             parent_wait__answered_at__isnull=True,

@@ -20,7 +20,7 @@ def context_for(session: AgentSession, run: AgentRun, lease: Lease) -> AgentCont
         mission_id=session.root_id,
         run_started_at=run.created_at,
         think=cache(partial(brain_for, session.metadata.get("model", EXTRACTIVE), account=voice)),
-        sources=MissionSources(session.root_id),
+        sources=MissionSources(session.origin_id),
         team=Delegation(),
         tools=Guard(lease),
         voice=voice,

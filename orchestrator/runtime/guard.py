@@ -34,9 +34,11 @@ class Guard:
         """
         known = tool_named(tool)
         proposed = known.parse(arguments).model_dump(mode="json")
-        row, caller = self._open(
+        row, caller, is_kept = self._open(
             known, ledger.Call(key, tool, known.version, known.risk, known.policy, proposed, intent)
         )
+        if is_kept and row.status == ExecutionStatus.COMPLETED:  # so from the first pass on: no question may differ
+            return dict(row.output_data or {})
         if row.policy == Policy.REFUSE:
             return self._refuse(row, "A policy refuses this tool.")
         effective = proposed
@@ -47,10 +49,10 @@ class Guard:
             effective = _approved(row, decision)
         return self._run_once(known, row, caller, effective)
 
-    def _open(self, tool: Tool[Any], call: ledger.Call) -> tuple[ToolExecution, Caller]:
+    def _open(self, tool: Tool[Any], call: ledger.Call) -> tuple[ToolExecution, Caller, bool]:
         with self._lease.writing() as session:
             row = ledger.open_call(session, call)
-            return row, caller_of(session, row)
+            return row, caller_of(session, row), ledger.is_kept(session, row)
 
     def _refuse(self, row: ToolExecution, reason: str) -> dict[str, Any]:
         with self._lease.writing():
@@ -139,7 +141,7 @@ def caller_of(session: AgentSession, row: ToolExecution) -> Caller:
     return Caller(
         project_id=session.project_id,
         project_slug=session.project.slug,
-        mission_id=session.root_id,
+        mission_id=session.origin_id,
         session_id=session.pk,
         execution_id=row.pk,
     )

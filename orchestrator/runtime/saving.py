@@ -1,12 +1,20 @@
 """The saver, with the fence in the transaction of each write."""
 
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from langchain_core.runnables import RunnableConfig
 
 from agents.checkpoints.saver import QueenrightSaver
-from orchestrator.runtime.leases import Lease
+
+
+class Permit(Protocol):
+    """Why a write of a state may be: a worker's lease, or a person's hold on an agent that nobody runs."""
+
+    def check(self) -> None:
+        """Fence the caller's transaction off from other writers. Raises Fenced."""
+        ...
+
 
 LEASE = "__lease"  # a key with two underscores stays out of the metadata, and sub-graphs inherit it
 
@@ -18,5 +26,5 @@ def saver() -> QueenrightSaver:
 
 
 def _fence(cursor: Any, config: RunnableConfig) -> None:
-    lease: Lease = config["configurable"][LEASE]
-    lease.check()
+    permit: Permit = config["configurable"][LEASE]
+    permit.check()

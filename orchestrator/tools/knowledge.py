@@ -72,7 +72,7 @@ def remember(caller: Caller, arguments: Remember) -> dict[str, Any]:
     return {"memory_id": str(kept.pk)}
 
 
-def _tool(name: str, title: str, arguments: type[Any], run: Any) -> Tool[Any]:
+def _tool(name: str, title: str, arguments: type[Any], run: Any, *, reads_only: bool) -> Tool[Any]:
     return Tool(
         name=name,
         version="1",
@@ -82,9 +82,10 @@ def _tool(name: str, title: str, arguments: type[Any], run: Any) -> Tool[Any]:
         idempotent=True,
         arguments=arguments,
         run=run,
+        reads_only=reads_only,
     )
 
 
-SEARCH_SOURCES = _tool("search_sources", "Search the sources", SearchSources, search_sources)
-READ_PASSAGE = _tool("read_passage", "Read a passage", ReadPassage, read_passage)
-REMEMBER = _tool("remember", "Remember a finding", Remember, remember)
+SEARCH_SOURCES = _tool("search_sources", "Search the sources", SearchSources, search_sources, reads_only=True)
+READ_PASSAGE = _tool("read_passage", "Read a passage", ReadPassage, read_passage, reads_only=True)
+REMEMBER = _tool("remember", "Remember a finding", Remember, remember, reads_only=False)

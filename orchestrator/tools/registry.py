@@ -4,10 +4,12 @@ from typing import Any
 
 from agents.errors import NotFound
 from orchestrator.tools.knowledge import READ_PASSAGE, REMEMBER, SEARCH_SOURCES
-from orchestrator.tools.outbox import PUBLISH_REPORT
+from orchestrator.tools.outbox import PUBLISH_REPORT, UNPUBLISH_REPORT
 from orchestrator.tools.tool import Tool
 
-_TOOLS: dict[str, Tool[Any]] = {tool.name: tool for tool in (SEARCH_SOURCES, READ_PASSAGE, REMEMBER, PUBLISH_REPORT)}
+_TOOLS: dict[str, Tool[Any]] = {
+    tool.name: tool for tool in (SEARCH_SOURCES, READ_PASSAGE, REMEMBER, PUBLISH_REPORT, UNPUBLISH_REPORT)
+}
 
 
 def register(tool: Tool[Any]) -> None:

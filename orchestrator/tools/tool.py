@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agents.errors import InvalidInput
-from agents.lifecycle import Policy, Risk
+from agents.lifecycle import Policy, Reversal, Risk
 
 
 class Arguments(BaseModel):
@@ -22,7 +22,7 @@ ArgumentsT = TypeVar("ArgumentsT", bound=Arguments)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """On whose behalf a tool runs."""
+    """On whose behalf a tool runs. `mission_id` is the mission whose sources it may read."""
 
     project_id: UUID
     project_slug: str
@@ -39,6 +39,18 @@ class Effect:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Compensation:
+    """How a call is taken back: the name of the tool that does it, and its arguments.
+
+    `arguments` makes them from the effective arguments and the output of the call. The tool must be idempotent:
+    a compensation whose worker died in the middle is run again.
+    """
+
+    tool: str
+    arguments: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]
+
+
 def _no_effects(caller: Caller, arguments: Any) -> tuple[Effect, ...]:
     return ()
 
@@ -51,6 +63,7 @@ def _no_faults(caller: Caller, arguments: Any) -> Mapping[str, str]:
 class Tool(Generic[ArgumentsT]):
     """A tool. `idempotent` ones may run again when the worker died in the middle, without asking anybody.
 
+    `reads_only`: its calls leave the world as it is. `compensation` says how a call is taken back, where it can be.
     `effects` says in words what a call will do; `faults` maps arguments that the world does not allow to messages.
     """
 
@@ -64,6 +77,15 @@ class Tool(Generic[ArgumentsT]):
     run: Callable[[Caller, ArgumentsT], dict[str, Any]]
     effects: Callable[[Caller, ArgumentsT], tuple[Effect, ...]] = _no_effects
     faults: Callable[[Caller, ArgumentsT], Mapping[str, str]] = _no_faults
+    reads_only: bool = False
+    compensation: Compensation | None = None
+
+    @property
+    def reversal(self) -> Reversal:
+        """What can be done about a call that has happened."""
+        if self.compensation:
+            return Reversal.UNDOABLE
+        return Reversal.REPEATABLE if self.idempotent else Reversal.NEITHER
 
     def parse(self, arguments: dict[str, Any]) -> ArgumentsT:
         """The arguments as the tool takes them. Raises InvalidInput with a message for each bad field."""

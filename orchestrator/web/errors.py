@@ -19,6 +19,7 @@ STATUSES: Mapping[type[DomainError], HTTPStatus] = {
     errors.AlreadyDecided: HTTPStatus.CONFLICT,
     errors.StaleVersion: HTTPStatus.CONFLICT,
     errors.InvalidTransition: HTTPStatus.CONFLICT,
+    errors.UndoFailed: HTTPStatus.CONFLICT,
 }
 HEADINGS: Mapping[int, str] = {
     400: "The request could not be read",

@@ -14,6 +14,7 @@ TABLES: list[tuple[type[StrEnum], Mapping]] = [
     (lifecycle.RunStatus, lifecycle.RUN_TRANSITIONS),
     (lifecycle.ApprovalStatus, lifecycle.APPROVAL_TRANSITIONS),
     (lifecycle.ExecutionStatus, lifecycle.EXECUTION_TRANSITIONS),
+    (lifecycle.RewindStatus, lifecycle.REWIND_TRANSITIONS),
 ]
 PAIRS = [(table, a, b) for statuses, table in TABLES for a, b in product(statuses, statuses)]
 

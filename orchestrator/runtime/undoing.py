@@ -1,0 +1,84 @@
+"""Compensations: what a person wants taken back runs through policy and ledger, as any call does."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import transaction
+
+from agents.actor import Actor
+from agents.errors import DomainError, ToolRefused, UndoFailed
+from agents.lifecycle import ExecutionStatus, Policy, Risk
+from agents.models import ToolExecution
+from agents.services import ledger, sessions
+from orchestrator.runtime.guard import caller_of
+from orchestrator.tools.registry import tool_named
+from orchestrator.tools.tool import Caller, Tool
+
+
+def undo_all(calls: Sequence[ToolExecution], *, actor: Actor) -> None:
+    """Take calls back in the order given. What was taken back before is passed over, so this may be repeated.
+
+    Stops at the first that fails and raises UndoFailed; `data` has the ids that were undone, that failed, and
+    that were not tried.
+    """
+    for place, call in enumerate(calls):
+        try:
+            _undo(call, actor)
+        except Exception as error:
+            done = [one.pk for one in calls[:place]]
+            left = [one.pk for one in calls[place + 1 :]]
+            title = tool_named(call.tool_name).title
+            raise UndoFailed(
+                f"“{title}” by {call.session.name} could not be undone: {error} "
+                f"{place} of {len(calls)} {'was' if place == 1 else 'were'} undone; the state has not changed.",
+                undone=done,
+                failed=call.pk,
+                left=left,
+            ) from error
+
+
+def _undo(call: ToolExecution, actor: Actor) -> None:
+    compensation = tool_named(call.tool_name).compensation
+    if compensation is None:
+        raise DomainError(f"{call.tool_name} names no compensation.")
+    tool = tool_named(compensation.tool)
+    arguments = compensation.arguments(call.effective_data or call.input_data, call.output_data or {})
+    parsed = tool.parse(arguments)
+    row, caller = _start(call, tool, parsed.model_dump(mode="json"), actor)
+    if row.status == ExecutionStatus.COMPLETED:
+        return
+    attempt, started = row.attempt, time.monotonic()
+    try:
+        output = tool.run(caller, parsed)
+    except Exception as error:
+        ledger.fail(row, attempt, str(error) or type(error).__name__, actor=actor)
+        raise
+    ledger.complete(row, attempt, output, milliseconds=round((time.monotonic() - started) * 1000), actor=actor)
+
+
+def _start(
+    call: ToolExecution, tool: Tool[Any], arguments: dict[str, Any], actor: Actor
+) -> tuple[ToolExecution, Caller]:
+    """The compensation's row, running under a further attempt unless it has happened. Raises ToolRefused.
+
+    A row that is running was cut off, or somebody else runs it right now: it runs again, as it is idempotent.
+    """
+    if tool.policy is Policy.REFUSE or not tool.idempotent:
+        raise ToolRefused(f"{tool.name} may not run as a compensation.")
+    with transaction.atomic():
+        session = sessions.lock(call.session_id)
+        wanted = ledger.Call(
+            key=f"undo:{call.pk}",
+            tool_name=tool.name,
+            tool_version=tool.version,
+            risk=Risk(tool.risk),
+            policy=tool.policy,
+            arguments=arguments,
+            intent=f"Take back what {call.tool_name} did.",
+        )
+        row = ledger.open_compensation(session, call, wanted)
+        if row.status != ExecutionStatus.COMPLETED:
+            ledger.start(row, row.attempt + 1, arguments, actor=actor)
+            row.status = ExecutionStatus.RUNNING
+        return row, caller_of(session, row)
