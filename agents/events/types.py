@@ -77,6 +77,15 @@ class SessionCheckpointed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionCheckpointNamed(Event):
+    """A person named a state of an agent, or took its name away: then `digest` is empty."""
+
+    event_type = "session.checkpoint_named"
+    checkpoint_id: UUID
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolMoved(Event):
     """A tool call's status changed."""
 
