@@ -86,6 +86,20 @@ class SessionCheckpointNamed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionImported(Event):
+    """A session that ran elsewhere was read from a file. Its events there stand before this one."""
+
+    event_type = "session.imported"
+    status: str
+    level: str
+    agent_type: str
+    origin_id: UUID
+    checkpoints: int
+    events: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolMoved(Event):
     """A tool call's status changed."""
 

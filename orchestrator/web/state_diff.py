@@ -198,7 +198,10 @@ class Changes:
         """In the order of `compare`."""
         self.all = list(changes)
         self._within: dict[Path, list[Change]] = {}
+        self._added: dict[Path, list[range]] = {}
         for change in self.all:
+            if change.kind is Kind.ADDED and isinstance(first := change.path[-1], int):
+                self._added.setdefault(change.path[:-1], []).append(range(first, first + change.count))
             for depth in range(1, len(change.path) + 1):
                 self._within.setdefault(change.path[:depth], []).append(change)
 
@@ -208,9 +211,11 @@ class Changes:
 
     def told(self, path: Path) -> str:
         """What happened at or below a path, in few words; empty for nothing."""
+        if any(path[-1] in run for run in self._added.get(path[:-1], ())):
+            return "added"
         found = self._within.get(path, [])
         exact = next((change for change in found if change.path == path and change.kind is not Kind.REMOVED), None)
-        if exact is not None and exact.count == 1:
+        if exact is not None:
             return "added" if exact.kind is Kind.ADDED else _short(exact)
         if not found:
             return ""

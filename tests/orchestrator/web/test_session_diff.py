@@ -90,6 +90,7 @@ def test_rows_are_told_what_happened_at_or_below_them():
     assert changes.told(("a", "y")) == "changed"
     assert changes.told(("list",)) == "+2"
     assert changes.told(("b",)) == "added"
+    assert [changes.told(("list", place)) for place in range(6)] == ["", "", "", "added", "added", ""]
     assert changes.told(("nothing",)) == ""
     assert changes.count(Kind.ADDED) == 3
 
