@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +28,8 @@ WITH head AS (
 INSERT INTO agent_events (event_id, project_id, event_type, aggregate_id, aggregate_type, event_data, metadata,
                           timestamp, version, correlation_id, causation_id, hash)
 SELECT %(event_id)s::uuid, %(project_id)s::uuid, %(event_type)s, %(aggregate_id)s::uuid, %(aggregate_type)s,
-       %(data)s::jsonb, %(metadata)s::jsonb, clock_timestamp(), head.version, %(correlation_id)s::uuid,
+       %(data)s::jsonb, %(metadata)s::jsonb,
+       coalesce(%(at)s::timestamptz, clock_timestamp()), head.version, %(correlation_id)s::uuid,
        %(causation_id)s::uuid, head.hash
 FROM head"""
 
@@ -53,6 +55,8 @@ class Entry:
     mission_id: UUID
     actor: Actor
     causation_id: UUID | None = None
+    at: datetime | None = None  # of what happened elsewhere, with who did it there
+    origin: str = ""
 
 
 Listener = Callable[[Sequence[Recorded]], None]
@@ -98,6 +102,12 @@ def record_all(entries: Iterable[Entry]) -> list[UUID]:
     return [row["event_id"] for row in rows]
 
 
+def adopt(entries: Iterable[Entry]) -> None:
+    """Append events that happened elsewhere, each with its time `at`. Nobody is told of them: they are old."""
+    with connection.cursor() as cursor:
+        cursor.executemany(APPEND, [_row(entry) for entry in entries])
+
+
 def _telling(listener: Listener, recorded: Sequence[Recorded]) -> Callable[[], None]:
     def tell() -> None:  # a function, not a partial: Django logs a robust hook that fails by its __qualname__
         listener(recorded)
@@ -108,7 +118,7 @@ def _telling(listener: Listener, recorded: Sequence[Recorded]) -> Callable[[], N
 def _row(entry: Entry) -> dict[str, Any]:
     event_id = new_id()
     data = asdict(entry.event)
-    metadata = {"actor": str(entry.actor)}
+    metadata = {"actor": str(entry.actor)} | ({"origin": entry.origin} if entry.origin else {})
     return {
         "event_id": event_id,
         "project_id": entry.project_id,
@@ -119,6 +129,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "metadata": canonical(metadata).decode(),
         "correlation_id": entry.mission_id,
         "causation_id": entry.causation_id,
+        "at": entry.at,
         "body": _body(
             event_id,
             entry.event.event_type,

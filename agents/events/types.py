@@ -102,6 +102,29 @@ class ToolCallsLeft(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionCheckpointNamed(Event):
+    """A person named a state of an agent, or took its name away: then `digest` is empty."""
+
+    event_type = "session.checkpoint_named"
+    checkpoint_id: UUID
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionImported(Event):
+    """A session that ran elsewhere was read from a file. Its events there stand before this one."""
+
+    event_type = "session.imported"
+    status: str
+    level: str
+    agent_type: str
+    origin_id: UUID
+    checkpoints: int
+    events: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolMoved(Event):
     """A tool call's status changed."""
 

@@ -85,6 +85,9 @@ class AgentState(models.Model):
             models.UniqueConstraint(
                 fields=["session", "checkpoint_ns"], name="state_one_current", condition=Q(is_current=True)
             ),
+            models.UniqueConstraint(
+                fields=["session", "checkpoint_name"], name="state_name_once", condition=~Q(checkpoint_name="")
+            ),
         ]
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
 
 from agents.models import AgentCommunication, AgentMessage, AgentState, ToolExecution
 
@@ -14,10 +15,14 @@ MOST = 200  # rows of one kind on the page
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """One saved state in the row of them. `step` is LangGraph's own count, -1 for the input."""
+    """One saved state in the row of them. `step` is LangGraph's own count, -1 for the input.
+
+    Checkpoints with one parent are branches. A parent may be missing: it was pruned, or never saved.
+    """
 
     number: int
     checkpoint_id: UUID
+    parent_id: UUID | None
     step: int
     source: str
     at: datetime
@@ -31,11 +36,20 @@ def checkpoints(session_id: UUID) -> list[Checkpoint]:
     rows = (
         AgentState.objects.filter(session_id=session_id, checkpoint_ns="")
         .order_by("created_at", "checkpoint_id")
-        .values_list("checkpoint_id", "metadata", "created_at", "size_bytes", "checkpoint_name", "is_current")
+        .values_list(
+            "checkpoint_id",
+            "parent_id",
+            KeyTransform("step", "metadata"),
+            KeyTextTransform("source", "metadata"),
+            "created_at",
+            "size_bytes",
+            "checkpoint_name",
+            "is_current",
+        )
     )
     return [
-        Checkpoint(number, pk, metadata.get("step", 0), metadata.get("source", ""), at, size, name, is_current)
-        for number, (pk, metadata, at, size, name, is_current) in enumerate(rows)
+        Checkpoint(number, pk, parent, step or 0, source or "", at, size, name, is_current)
+        for number, (pk, parent, step, source, at, size, name, is_current) in enumerate(rows)
     ]
 
 

@@ -18,7 +18,7 @@ from agents.models import AgentSession, Approval, ToolExecution
 from agents.selectors.missions import AgentRow
 from agents.selectors.standing import Standing, standing
 from memory.search import MemoryHit
-from orchestrator.web import drawing, markdown, words
+from orchestrator.web import drawing, markdown, state_values, words
 
 register = template.Library()
 
@@ -33,6 +33,7 @@ FILTERS: dict[str, Callable[[Any], Any]] = {
     "edits": words.edits,
     "subject": words.subject,
     "markdown": markdown.render,
+    "preview": state_values.preview,
 }
 for name, function in FILTERS.items():
     register.filter(name, function)

@@ -9,25 +9,52 @@ export function write(element, text) {
 
 /* ---------------------------------------------------------- trees and tabs */
 
+// What a person opened stays open, also where its rows come from the server again.
+const opened = new Set();
+
 export function fold(tree) {
   let limit = Infinity;
   for (const item of $$("[role=treeitem]", tree)) {
+    if (item.dataset.rows && opened.has(item.id)) item.setAttribute("aria-expanded", "true");
     const level = Number(item.getAttribute("aria-level"));
     if (level <= limit) limit = Infinity;
     item.hidden = level > limit;
-    if (!item.hidden && item.getAttribute("aria-expanded") === "false") limit = level;
+    if (item.hidden) continue;
+    if (item.getAttribute("aria-expanded") === "false") limit = level;
+    else if (item.dataset.rows) fetchRows(tree, item);
   }
+}
+
+let walked = "";
+
+async function fetchRows(tree, item) {
+  const { rows, next } = item.dataset;
+  const before = item.previousElementSibling;
+  delete item.dataset.rows;
+  const swap = next === undefined ? "afterend" : "outerHTML";
+  await htmx.ajax("GET", `${tree.dataset.source}&${rows}`, { source: item, target: item, swap }).catch(() => {});
+  const came = next === undefined ? item.nextElementSibling?.ariaLevel > item.ariaLevel : !item.isConnected;
+  if (!came) {
+    item.dataset.rows = rows;
+    opened.delete(item.id);
+    item.setAttribute("aria-expanded", "false");
+  }
+  if (document.activeElement !== document.body || !walked) return;
+  const lost = walked === item.id && next !== undefined ? before?.nextElementSibling : document.getElementById(walked);
+  if (lost) rove($$("[role=treeitem]", tree), lost);
 }
 
 function toggle(item, open) {
   if (!item.hasAttribute("aria-expanded")) return false;
   const is = item.getAttribute("aria-expanded") === "true";
   item.setAttribute("aria-expanded", String(open ?? !is));
+  opened[open ?? !is ? "add" : "delete"](item.id);
   fold(item.closest("[role=tree]"));
   return is !== (open ?? !is);
 }
 
 function rove(items, item) {
+  walked = item.id;
   for (const other of items) other.tabIndex = other === item ? 0 : -1;
   item.focus();
 }
@@ -87,7 +114,7 @@ function restore(button) {
 }
 
 function press(event) {
-  const typing = "input, textarea, select, [contenteditable], [popover]:popover-open";
+  const typing = "input:not([type=range]), textarea, select, [contenteditable], [popover]:popover-open";
   if (document.documentElement.dataset.keys === "off" || event.target.closest?.(typing)) return;
   const target = $$(`[data-key="${CSS.escape(event.key)}"]`).find((one) => one.popover || one.checkVisibility());
   if (!target || target.getAttribute("aria-disabled") === "true") return;
@@ -103,9 +130,17 @@ function notice(text) {
   $("#toasts").append(toast);
 }
 
-tinykeys(window, Object.fromEntries(["/", "j", "k", "a", "e", "r", "n", "?", "Shift+?"].map((key) => [key, press])));
+tinykeys(window, Object.fromEntries(["/", "j", "k", "a", "e", "r", "n", "[", "]", "?", "Shift+?"].map((key) => [key, press])));
+
+function pick(rail, { clientX }) {
+  const { left, width } = rail.getBoundingClientRect();
+  const slider = $("input[type=range]", rail.closest("form"));
+  slider.value = Math.round(((clientX - left) / width) * slider.max);
+  slider.dispatchEvent(new Event("change", { bubbles: true }));
+}
 
 const CLICKS = {
+  "[data-rail]": pick,
   "[data-close]": (button) => button.closest(".toast").remove(),
   "[data-restore]": restore,
   "[aria-disabled=true]": (_, event) => event.preventDefault(),

@@ -1,75 +1,100 @@
 """One agent: its checkpoints, its state at one of them, what it said and used."""
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from agents import access
-from agents.checkpoints.errors import StateDamaged
-from agents.checkpoints.threads import config_of
+from agents.errors import InvalidInput, NotFound
 from agents.models import AgentSession
 from agents.selectors import sessions, standing
-from agents.selectors.sessions import Checkpoint
 from orchestrator import health
-from orchestrator.runtime.saving import saver
+from orchestrator.actions import checkpoint_names
 from orchestrator.web import state_tree
 from orchestrator.web.chrome import enter, person
+from orchestrator.web.history import History
 from orchestrator.web.render import render_page
+from orchestrator.web.state_values import as_json
 
-REGIONS = ("head", "checkpoints", "state", "said", "used")
+REGIONS = ("head", "checkpoints", "state", "changes", "step", "said", "used")
 
 
 @require_safe
 def show(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    """The agent's page; ?step=n looks at its nth checkpoint, else at the latest."""
+    """The agent's page; its query is `History`'s."""
     session = access.session_for(person(request), session_id)
     enter(request, session.project_id)
-    listed = sessions.checkpoints(session.pk)
-    selected = _selected(listed, request.GET.get("step", ""))
+    return _page(request, session, History(session, request.GET.dict()))
+
+
+def _page(request: HttpRequest, session: AgentSession, history: History, **more: Any) -> HttpResponse:
     context: dict[str, Any] = {
         "section": "missions",
         "session": session,
         "parent": SimpleLazyObject(lambda: session.parent),
         "waiting": SimpleLazyObject(lambda: standing.waiting([session]).get(session.pk)),
         "unheard": SimpleLazyObject(health.unheard),
-        "checkpoints": listed,
-        "selected": selected,
-        "last_number": max(len(listed) - 1, 0),
-        "is_latest": "step" not in request.GET,
-        "state": SimpleLazyObject(lambda: _state(session, selected)),
+        "history": history,
         "said": SimpleLazyObject(partial(sessions.said, session.pk)),
         "executions": SimpleLazyObject(partial(sessions.tool_calls, session.pk)),
+        **more,
     }
     target = getattr(request, "htmx", None) and request.htmx.target  # type: ignore[attr-defined]
-    return render_page(
+    response = render_page(
         request,
         "sessions/page.html",
         context,
         partial="steps" if target == "steps" else "",
         regions=REGIONS,
+        status=422 if more else 200,
     )
+    if target == "steps":
+        response["HX-Push-Url"] = f"{reverse('session', args=[session.pk])}{history.address}"
+    return response
 
 
-def _selected(listed: Sequence[Checkpoint], wanted: str) -> Checkpoint | None:
-    if not listed:
-        return None
-    number = int(wanted) if wanted.isdecimal() else len(listed) - 1
-    return listed[min(number, len(listed) - 1)]
+@require_safe
+def state(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """Rows below one of the state's: ?path= as the row gives it, ?from= the place of the first."""
+    session = access.session_for(person(request), session_id)
+    start = request.GET.get("from", "0")
+    if not start.isdecimal() or len(start) > 9:
+        raise NotFound
+    path = state_tree.path_of(request.GET.get("path", ""))
+    rows = History(session, request.GET.dict()).children(path, int(start))
+    return render(request, "sessions/_rows.html", {"rows": rows})
 
 
-def _state(session: AgentSession, selected: Checkpoint | None) -> dict[str, Any]:
-    """The rows of the state, or why there are none."""
-    if selected is None:
-        return {"rows": [], "fault": ""}
+@require_safe
+def state_json(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """A state as JSON, to read. Raises NotFound for one that is not there or cannot be shown."""
+    session = access.session_for(person(request), session_id)
+    history = History(session, request.GET.dict())
+    if history.is_gone or history.selected is None or history.state.fault:
+        raise NotFound
+    response = HttpResponse(as_json(history.state.values), content_type="application/json")
+    response["Content-Disposition"] = f'inline; filename="state-{history.selected.number}.json"'
+    response["Content-Security-Policy"] = "default-src 'none'"
+    return response
+
+
+@require_POST
+def name(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """Name the checkpoint that the form was opened at, or take its name away."""
+    session = access.session_for(person(request), session_id)
+    enter(request, session.project_id)
+    history = History(session, request.POST.dict())
+    if history.is_latest or history.is_gone or history.selected is None:
+        raise NotFound
+    given = "" if request.POST.get("do") == "remove" else request.POST.get("name", "")
     try:
-        found = saver().get_tuple(config_of(session.thread_id or str(session.pk), "", selected.checkpoint_id))
-    except StateDamaged as error:
-        return {"rows": [], "fault": str(error)}
-    values = found.checkpoint["channel_values"] if found else {}
-    shown = {name: value for name, value in values.items() if not name.startswith(("__", "branch:"))}
-    return {"rows": state_tree.rows(shown), "fault": ""}
+        checkpoint_names.give(person(request), session.pk, history.selected.checkpoint_id, name=given)
+    except InvalidInput as error:
+        return _page(request, session, history, name_error=error.data["fields"]["name"], given_name=given)
+    return redirect(f"{reverse('session', args=[session.pk])}{history.address}")

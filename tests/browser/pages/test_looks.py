@@ -15,10 +15,12 @@ from memory.services.memories import Note
 from memory.words import MemoryType, SourceOrigin
 from tests.factories import make_mission
 from tests.orchestrator.web.situations import ask, delegate, end, run, say
+from tests.orchestrator.web.test_session_state import save
 
 PAGES = (
     "now", "now filtered", "missions", "mission", "messages", "tools", "sources", "result", "new mission", "approvals",
-    "decided", "empty approvals", "session", "memory", "memory search", "source", "sign in", "not found",
+    "decided", "empty approvals", "session", "import", "memory", "memory search", "source", "sign in",
+    "not found",
 )  # fmt: skip
 KINDS = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 
@@ -36,6 +38,7 @@ def addresses(site):
         project=site.project, user=site.user, session=mission, name="notes.md", media_type="text/markdown",
         origin=SourceOrigin.UPLOAD, sha256="a", size_bytes=5, text="words", words=1,
     )  # fmt: skip
+    save(one, {"note": "a", "messages": ["long" * 99] * 60}, {"note": "b", "plan": {"steps": [{"a": 1}] * 20}})
     passage = MissionPassage.objects.create(
         project=site.project, source=source, position=0, start=0, end=9, content="Some words to cite."
     )
@@ -57,7 +60,7 @@ def addresses(site):
         "result": f"/missions/{finished.pk}/", "new mission": "/missions/new/", "approvals": "/approvals/",
         "decided": f"/approvals/{old.pk}/", "empty approvals": "/approvals/?risk=low", "session": f"/agents/{one.pk}/",
         "memory": "/memory/", "memory search": "/memory/?q=sulfur", "source": f"/passages/{passage.pk}/?quote=words",
-        "sign in": "/login/", "not found": "/nothing/",
+        "import": "/agents/import/", "sign in": "/login/", "not found": "/nothing/",
     }  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from typing_extensions import TypedDict
 from agents.checkpoints.saver import QueenrightSaver
 from agents.models.states import AgentState
 from agents.roles import Level
-from orchestrator.web import state_tree
 from tests.factories import make_mission
 from tests.orchestrator.web.situations import ask, delegate, end, run, say
 
@@ -33,6 +32,16 @@ def walk(session) -> None:
     compiled.invoke({"note": "begin"}, {"configurable": {"thread_id": str(session.pk)}}, durability="sync")
 
 
+def state_of(answer) -> str:
+    """The panel with the state."""
+    return answer.content.decode().split('id="state"')[1].split("</section>")[0]
+
+
+def ids(session) -> list[str]:
+    """The checkpoints' ids, oldest first."""
+    return [str(pk) for pk in session.states.order_by("created_at").values_list("checkpoint_id", flat=True)]
+
+
 @pytest.fixture
 def session(project, approver):
     session = make_mission(project, approver)
@@ -48,17 +57,16 @@ def test_the_latest_state_is_shown_and_followed(page, session):
 
 
 def test_an_earlier_checkpoint_shows_its_state_and_is_not_followed(page, session):
-    texts = [page.get(f"/agents/{session.pk}/?step={n}").content.decode() for n in range(4)]
+    texts = [state_of(page.get(f"/agents/{session.pk}/?step={n}")) for n in range(4)]
     assert ["&lt;b&gt;first&lt;/b&gt;" in text for text in texts] == [False, False, True, False]
     assert "“begin”" in texts[1]
     assert "<b>first</b>" not in texts[2]
     assert 'id="state" aria-labelledby="state-h" data-live' not in texts[2]
-    assert "Follow the latest" in texts[2]
+    assert "Follow the latest" in page.get(f"/agents/{session.pk}/?step=2").content.decode()
 
 
-@pytest.mark.parametrize("step", ["99", "-1", "x", "9" * 40])
-def test_a_step_that_is_not_there_shows_the_latest(page, session, step):
-    assert "“done”" in page.get(f"/agents/{session.pk}/?step={step}").content.decode()
+def test_a_number_beyond_the_last_shows_the_latest(page, session):
+    assert "“done”" in state_of(page.get(f"/agents/{session.pk}/?step=99"))
 
 
 def test_the_slider_gets_the_part_that_it_moves(page, session):
@@ -66,6 +74,47 @@ def test_the_slider_gets_the_part_that_it_moves(page, session):
     text = answer.content.decode()
     assert text.strip().startswith('<div class="stack" id="steps"')
     assert "“begin”" in text
+    assert answer["HX-Push-Url"] == f"/agents/{session.pk}/?at={ids(session)[1]}"
+
+
+def test_a_checkpoint_is_found_by_its_id_and_another_to_compare_it_with(page, session):
+    first, *_, last = ids(session)
+    text = page.get(f"/agents/{session.pk}/?at={last}&with={first}").content.decode()
+    assert "0 compared with 3" in text
+    assert "“done”" in text
+
+
+@pytest.mark.parametrize("query", ["at=00000000-0000-4000-8000-000000000000", "at=x", "step=-1", "step=" + "9" * 40])
+def test_a_checkpoint_that_is_not_there_any_more_is_said(page, session, query):
+    text = page.get(f"/agents/{session.pk}/?{query}").content.decode()
+    assert "That checkpoint is not there any more" in text
+    assert "“done”" in text
+
+
+def test_without_a_choice_the_one_before_is_compared(page, session):
+    text = page.get(f"/agents/{session.pk}/").content.decode().split('id="changes"')[1].split("</section>")[0]
+    assert "2 compared with 3" in text
+    assert "2 changed, 1 added" in text
+    assert "found<wbr>[1]" in text
+
+
+def test_the_step_says_what_it_wrote_what_comes_next_and_what_ran(page, session):
+    text = page.get(f"/agents/{session.pk}/?step=2").content.decode().split('id="step"')[1].split('id="said"')[0]
+    assert re.search(r"<dt>Wrote</dt><dd><code>found</code></dd>", text)
+    assert re.search(r"<dt>Next</dt><dd><code>write</code></dd>", text)
+    assert re.search(r"<code>write</code><span class=\"xs mut\">wrote</span>", text)
+    assert "[“one”, “two”]" in text
+    ended = page.get(f"/agents/{session.pk}/").content.decode()
+    assert "nothing: the graph has ended" in ended
+    assert "Nothing has run on top of this checkpoint" in ended
+
+
+def test_the_whole_state_is_there_as_json(page, stranger_page, session):
+    answer = page.get(f"/agents/{session.pk}/state.json?step=3")
+    assert answer.json() == {"found": ["one", "two"], "note": "done"}
+    assert answer["Content-Type"] == "application/json"
+    assert page.get(f"/agents/{session.pk}/state.json?at=gone").status_code == 404
+    assert stranger_page.get(f"/agents/{session.pk}/state.json").status_code == 404
 
 
 def test_a_damaged_state_says_so_and_the_page_stands(page, session):
@@ -107,31 +156,3 @@ def test_the_page_takes_as_many_queries_for_many_steps_as_for_few(page, session,
         walk(session)
     with django_assert_max_num_queries(len(few)):
         page.get(f"/agents/{session.pk}/")
-
-
-# ------------------------------------------------------------------ states as rows
-
-
-def test_a_state_becomes_rows_with_levels_and_types():
-    rows = state_tree.rows({"goal": "x", "found": [{"a": 1}, {"b": None}], "few": [1, 2], "none": {}})
-    assert [(row.level, row.key, row.value, row.type_words, row.is_open) for row in rows] == [
-        (1, "goal", "“x”", "", None),
-        (1, "found", "", "list, 2", True),
-        (2, "0", "", "object, 1", False),
-        (3, "a", "1", "", None),
-        (2, "1", "", "object, 1", False),
-        (3, "b", "null", "", None),
-        (1, "few", "[1, 2]", "", None),
-        (1, "none", "{}", "", None),
-    ]
-
-
-def test_a_huge_or_deep_state_is_cut_to_what_can_be_read():
-    deep: dict = {}
-    for _ in range(500):
-        deep = {"in": deep}
-    rows = state_tree.rows({"wide": list(range(10_000)), "deep": deep, "long": "x" * 100_000, "raw": b"123"})
-    assert len(rows) < 700
-    assert any("9960 more" in row.value for row in rows)
-    assert max(len(row.value) for row in rows) < 1000
-    assert rows[-1].value == "3 bytes"
