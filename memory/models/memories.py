@@ -1,5 +1,6 @@
 """What agents remember."""
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import SearchVector, SearchVectorField
@@ -9,7 +10,7 @@ from django.db.models.functions import Collate, Now
 from pgvector.django import VectorField
 
 from agents.ids import new_id
-from agents.models import AgentSession, Project, User
+from agents.models import AgentSession, Project
 from agents.models.fields import choices, one_of
 from memory.embedders import DIMENSION
 from memory.models.sources import MissionPassage
@@ -26,7 +27,7 @@ class AgentMemory(models.Model):
     memory_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
     session = models.ForeignKey(AgentSession, on_delete=models.SET_NULL, null=True, related_name="memories")
-    user = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     namespace = ArrayField(models.TextField(), default=list, db_default=[])
     key = models.TextField(null=True)
     value = models.JSONField(null=True)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import orjson
 from langchain_core.embeddings import Embeddings
 from langgraph.store.base import ensure_embeddings, get_text_at_path
-from pgvector import Vector
 
 from memory import embedders
 
@@ -69,5 +69,4 @@ def vector_text(vector: Sequence[float]) -> str:
     numbers = np.asarray(vector, np.float32)
     if numbers.shape != (embedders.DIMENSION,) or not np.isfinite(numbers).all():
         raise ValueError(f"an embedder must give {embedders.DIMENSION} finite numbers, not shape {numbers.shape}")
-    text: str = Vector(numbers).to_text()
-    return text
+    return orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY).decode()  # pgvector's own takes 1 ms
