@@ -30,7 +30,8 @@ QUERIES = 100
 NEAREST = 10
 BATCH = 1_000
 SEED = 20_260
-ANN_INDEX = "store_vectors_embedding_idx"
+OUR_INDEX = "memory_item_nearest"
+THEIR_INDEX = "store_vectors_embedding_idx"
 
 Matrix = NDArray[np.float32]
 
@@ -99,10 +100,15 @@ def run(project: Project) -> dict[str, tuple[Measured, Measured]]:
     """For each way to search what ours and theirs took and found."""
     world = _world()
     index: Any = {"dims": DIMENSION, "embed": world.embed, "fields": ["text"]}
-    ours = QueenrightStore(project.pk, index=index)
-    _fill(ours)
-    with _theirs(index) as theirs:
-        _analyze()
+    connection.ensure_connection()
+    dsn = connection.connection.info.dsn
+    with psycopg.connect(dsn, autocommit=True, prepare_threshold=0, row_factory=dict_row) as link:
+        ours, theirs = QueenrightStore(project.pk, index=index), PostgresStore(link, index=index)
+        theirs.setup()
+        for store, name in ((ours, OUR_INDEX), (theirs, THEIR_INDEX)):
+            with _indexed_at_the_end(link, name):
+                _fill(store)
+        link.execute("VACUUM ANALYZE agent_memory, store, store_vectors")
         return {search.name: _measure(search, world, ours, theirs) for search in SEARCHES}
 
 
@@ -128,25 +134,13 @@ def _value(number: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _theirs(index: Any) -> Iterator[PostgresStore]:
-    """Their store, filled; its index is made as it makes it, but after the rows: one by one takes half an hour."""
-    connection.ensure_connection()
-    with psycopg.connect(
-        connection.connection.info.dsn, autocommit=True, prepare_threshold=0, row_factory=dict_row
-    ) as link:
-        store = PostgresStore(link, index=index)
-        store.setup()
-        (made,) = link.execute("SELECT indexdef FROM pg_indexes WHERE indexname = %s", [ANN_INDEX]).fetchone().values()
-        link.execute(f"DROP INDEX {ANN_INDEX}")
-        _fill(store)
-        link.execute("SET maintenance_work_mem = '1GB'")
-        link.execute(made)
-        yield store
-
-
-def _analyze() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE agent_memory, store, store_vectors")
+def _indexed_at_the_end(link: psycopg.Connection[Any], name: str) -> Iterator[None]:
+    """An index of vectors is made as it was, but after the rows: row by row takes many times as long."""
+    made = link.execute("SELECT indexdef FROM pg_indexes WHERE indexname = %s", [name]).fetchone()
+    link.execute(f"DROP INDEX {name}")
+    yield
+    link.execute("SET maintenance_work_mem = '1GB'")
+    link.execute(made["indexdef"])
 
 
 def _measure(search: Search, world: World, ours: BaseStore, theirs: BaseStore) -> tuple[Measured, Measured]:

@@ -23,14 +23,15 @@ TRIES = 5  # of a write that PostgreSQL ended to resolve a deadlock
 PUT = """
 INSERT INTO agent_memory AS m (
     memory_id, project_id, namespace, key, value, value_exact, memory_type, content_text, content_hash, content_vector,
-    embedder, importance_score, ttl_minutes, expires_at, created_at, updated_at)
+    further_vectors, embedder, importance_score, ttl_minutes, expires_at, created_at, updated_at)
 SELECT %(id)s::uuid, %(project)s::uuid, %(namespace)s::text[], %(key)s, %(value)s::jsonb, %(exact)s, %(type)s,
        %(text)s, %(hash)s, %(vector)s::vector,
-       %(embedder)s, 0.5, %(ttl)s::float8, at + %(ttl)s::float8 * interval '1 minute', at, at
+       %(further)s, %(embedder)s, 0.5, %(ttl)s::float8, at + %(ttl)s::float8 * interval '1 minute', at, at
 FROM clock_timestamp() AS at
 ON CONFLICT (memory_id) DO UPDATE SET
     value = excluded.value, value_exact = excluded.value_exact, content_text = excluded.content_text,
-    content_hash = excluded.content_hash, content_vector = excluded.content_vector, embedder = excluded.embedder,
+    content_hash = excluded.content_hash, content_vector = excluded.content_vector,
+    further_vectors = excluded.further_vectors, embedder = excluded.embedder,
     ttl_minutes = excluded.ttl_minutes, expires_at = excluded.expires_at, updated_at = excluded.updated_at,
     created_at = CASE WHEN m.expires_at <= excluded.updated_at THEN excluded.created_at ELSE m.created_at END
 RETURNING created_at = updated_at"""
@@ -96,6 +97,7 @@ def _row(project_id: UUID, item: Item) -> dict[str, Any]:
         "text": item.text,
         "hash": item.digest,
         "vector": item.vectors[0] if item.vectors else None,
+        "further": max(len(item.vectors) - 1, 0),
         "embedder": item.embedder if item.vectors else "",
         "ttl": item.ttl_minutes,
     }

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from langgraph.store.base import Item, SearchItem
 
 from memory.store import values
-from memory.store.filters import Condition, conditions
-from memory.store.names import end_of, plain
+from memory.store.filters import Condition
+from memory.store.names import plain
 from memory.store.operations import MOST_ROWS
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from langgraph.store.base import ListNamespacesOp, MatchCondition, SearchOp
+    from langgraph.store.base import ListNamespacesOp, MatchCondition
     from psycopg import Cursor
 
 COLUMNS = """m.memory_id, m.namespace, m.key, coalesce(m.value_exact, m.value::text), m.created_at, m.updated_at,
@@ -25,25 +25,6 @@ COLUMNS = """m.memory_id, m.namespace, m.key, coalesce(m.value_exact, m.value::t
 ALIVE = "(m.expires_at IS NULL OR m.expires_at > clock_timestamp())"
 
 GET = f"SELECT {COLUMNS} FROM agent_memory m WHERE m.memory_id = ANY(%s) AND (%s OR {ALIVE})"  # noqa: S608  # constants
-
-NEWEST = """(
-SELECT %s::int, NULL::float8, {columns} FROM agent_memory m WHERE {where}
-ORDER BY m.updated_at DESC, m.memory_id LIMIT %s OFFSET %s)"""
-
-# Every item that passes is compared, so what is found is what is nearest. An item is as near as its nearest text.
-# The distance to a vector of zeros is NaN, which says nothing: it counts as unlike.
-NEAREST = """(
-WITH passing AS MATERIALIZED (
-    SELECT m.memory_id, m.content_vector FROM agent_memory m WHERE {where} AND m.embedder = %s
-), compared AS (
-    SELECT memory_id, content_vector <=> %s::vector AS distance FROM passing
-    UNION ALL
-    SELECT memory_id, v.vector <=> %s::vector FROM passing JOIN agent_memory_vectors v USING (memory_id)
-), nearest AS (
-    SELECT memory_id, min(coalesce(nullif(distance, 'NaN'), 1)) AS distance FROM compared
-    GROUP BY memory_id ORDER BY distance, memory_id LIMIT %s OFFSET %s
-)
-SELECT %s::int, 1 - nearest.distance, {columns} FROM nearest JOIN agent_memory m USING (memory_id))"""
 
 NAMESPACES = """(
 SELECT %s::int, depth.namespace FROM (
@@ -107,33 +88,10 @@ def get(cursor: Cursor[Any], scope: Scope, ids: Collection[UUID]) -> dict[UUID, 
     return {row[0]: Row(*row) for row in rows}
 
 
-def search(
-    cursor: Cursor[Any], scope: Scope, searches: Sequence[tuple[SearchOp, str | None]], embedder: str
-) -> list[list[tuple[float | None, Row]]]:
-    """What each search finds, best first, with scores where it has a vector; else newest first. One statement."""
-    arms = [_search(scope, place, op, vector, embedder) for place, (op, vector) in enumerate(searches)]
-    found: list[list[tuple[float | None, Row]]] = [[] for _ in searches]
-    for place, score, *columns in _union(cursor, arms):
-        found[place].append((score, Row(*columns)))
-    for hits in found:  # a union promises no order
-        hits.sort(key=lambda hit: (-(hit[0] or 0.0), -hit[1].updated_at.timestamp() if hit[0] is None else 0.0))
-    return found
-
-
-def _search(scope: Scope, place: int, op: SearchOp, vector: str | None, embedder: str) -> Condition:
-    passing = [*scope.conditions(), *_within(op.namespace_prefix), *conditions(op.filter or {})]
-    where, given = _all(passing)
-    if vector is None:
-        sql = NEWEST.format(columns=COLUMNS, where=where)
-        return Condition(sql, (place, *given, op.limit, op.offset))
-    sql = NEAREST.format(columns=COLUMNS, where=where)
-    return Condition(sql, (*given, embedder, vector, vector, op.limit, op.offset, place))
-
-
 def namespaces(cursor: Cursor[Any], scope: Scope, listings: Sequence[ListNamespacesOp]) -> list[list[tuple[str, ...]]]:
     """The namespaces that each listing asks for, in order of their labels' code points. One statement."""
     found: list[list[tuple[str, ...]]] = [[] for _ in listings]
-    for place, namespace in _union(cursor, [_listing(scope, place, op) for place, op in enumerate(listings)]):
+    for place, namespace in union(cursor, [_listing(scope, place, op) for place, op in enumerate(listings)]):
         found[place].append(tuple(namespace))
     for each in found:
         each.sort()
@@ -142,21 +100,12 @@ def namespaces(cursor: Cursor[Any], scope: Scope, listings: Sequence[ListNamespa
 
 def _listing(scope: Scope, place: int, op: ListNamespacesOp) -> Condition:
     matching = [found for condition in op.match_conditions or () for found in _matching(condition)]
-    where, given = _all([*scope.conditions(), *matching])
+    where, given = every([*scope.conditions(), *matching])
     cut, depth = (
         ("m.namespace", ()) if op.max_depth is None else ("m.namespace[:%s::int]", (min(op.max_depth, MOST_ROWS),))
     )
     sql = NAMESPACES.format(namespace=cut, where=where)
     return Condition(sql, (place, *depth, *given, op.limit, op.offset))
-
-
-def _within(prefix: Sequence[str]) -> list[Condition]:
-    """Namespaces that begin with `prefix`: one range of the index."""
-    if not prefix:
-        return []
-    labels = [plain(label) for label in prefix]
-    between = '(m.namespace COLLATE "C") >= %s::text[] AND (m.namespace COLLATE "C") < %s::text[]'
-    return [Condition(between, (labels, end_of(labels)))]
 
 
 def _matching(condition: MatchCondition) -> list[Condition]:
@@ -173,11 +122,12 @@ def _matching(condition: MatchCondition) -> list[Condition]:
     return [Condition("cardinality(m.namespace) >= %s", (len(path),)), *labels]
 
 
-def _all(passing: Sequence[Condition]) -> tuple[str, tuple[Any, ...]]:
+def every(passing: Sequence[Condition]) -> tuple[str, tuple[Any, ...]]:
+    """All conditions as one, and their parameters."""
     return " AND ".join(each.sql for each in passing), tuple(one for each in passing for one in each.parameters)
 
 
-def _union(cursor: Cursor[Any], arms: Sequence[Condition]) -> list[tuple[Any, ...]]:
+def union(cursor: Cursor[Any], arms: Sequence[Condition]) -> list[tuple[Any, ...]]:
     """All rows of several statements. Planned anew each time: how many rows pass a filter decides how to look."""
     sql = "\nUNION ALL\n".join(arm.sql for arm in arms)
     parameters = [one for arm in arms for one in arm.parameters]

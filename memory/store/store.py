@@ -11,11 +11,12 @@ from agents.checkpoints.connections import raw_cursor, scoped
 from agents.events.digests import text_digest
 from memory.documents.plain import storable
 from memory.services import items, memories
-from memory.store import reading, values
+from memory.store import reading, searching, values
 from memory.store.calls import CallsBatch
 from memory.store.indexing import Indexing, vector_text
 from memory.store.names import plain
 from memory.store.operations import Batch
+from memory.store.searching import Search
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -126,9 +127,9 @@ class QueenrightStore(CallsBatch):
                 results[place] = row.item() if row else None
                 prolonged |= {item_id} if row and row.has_ttl and op.refresh_ttl else set()
         if batch.searches:
-            searches = [(op, asked.get(op.query) if op.query else None) for _, op in batch.searches]
             embedder = self._indexing.name if self._indexing and asked else ""
-            every = reading.search(cursor, self._scope, searches, embedder)
+            searches = [Search(op, asked.get(op.query or ""), embedder) for _, op in batch.searches]
+            every = searching.search(cursor, self._scope, searches)
             for (place, search), hits in zip(batch.searches, every, strict=True):
                 results[place] = [row.search_item(score) for score, row in hits]
                 prolonged |= {row.memory_id for _, row in hits if row.has_ttl and search.refresh_ttl}

@@ -4,6 +4,7 @@ import asyncio
 from operator import eq, ge, gt, le, lt, ne
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langgraph.store.base import GetOp, ListNamespacesOp, MatchCondition, PutOp, SearchOp
@@ -15,7 +16,7 @@ from memory.models import AgentMemory
 from memory.search import MemoryFilter
 from memory.services import memories
 from memory.services.memories import Note
-from memory.store import QueenrightStore
+from memory.store import QueenrightStore, searching
 from memory.words import MemoryType
 from tests.factories import make_mission
 
@@ -265,6 +266,63 @@ def test_an_asynchronous_embedder_serves_asynchronous_calls(make_store):
         return await store.asearch(NS, query="y")
 
     assert keys(asyncio.run(use())) == ["one"]
+
+
+# Where more passes than is compared
+
+
+@pytest.fixture
+def through_the_index(monkeypatch):
+    """The index answers, though the table is so small that PostgreSQL would rather read all of it."""
+    monkeypatch.setattr(searching, "MOST_COMPARED", 10)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
+
+
+TEXTS = [f"{one}{one}{two}{three}" for one in "abcdef" for two in "ghijk" for three in "lmno"]
+
+
+def fill(store) -> None:
+    store.batch([PutOp(("wide", text[0]), text, {"text": text, "odd": place % 2}) for place, text in enumerate(TEXTS)])
+
+
+def test_the_index_finds_what_comparing_all_finds(make_store, through_the_index):
+    store = make_store()
+    fill(store)
+    searches = [SearchOp(("wide",), {"odd": 1}, 5, 0, text) for text in TEXTS[::7]]
+    searches += [SearchOp(("wide",), None, 7, 3, text) for text in TEXTS[::7]]
+    searches += [SearchOp(("wide", "b"), None, 5, 0, text) for text in TEXTS[::7]]
+    near = store.batch(searches)
+    searching.MOST_COMPARED = len(TEXTS)
+    for one, other in zip(near, store.batch(searches), strict=True):
+        assert [round(item.score, 5) for item in one] == [round(item.score, 5) for item in other]
+
+
+def test_through_the_index_an_item_is_as_near_as_its_nearest_text(store, through_the_index):
+    fill(store)
+    store.put(("wide",), "many", {"parts": ["zzzz", "yyyy", "xxxx"]}, index=["parts[*]"])
+    for query in ("zzzz", "yyyy", "xxxx"):
+        found = store.search(("wide",), query=query, limit=2)
+        assert (found[0].key, round(found[0].score, 5)) == ("many", 1.0)
+        assert found[1].key != "many"
+
+
+def test_what_lies_too_far_away_for_the_index_is_found_all_the_same(store, through_the_index):
+    fill(store)
+    near = [PutOp(("near",), str(place), {"text": "aagl" + "aagl" * place}) for place in range(400)]
+    store.batch([*near, *[PutOp(("far",), str(place), {"text": "zzzz"}) for place in range(20)]])
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL hnsw.max_scan_tuples = 1")
+    found = store.search(("far",), query="aagl", limit=15)
+    assert len(found) == 15
+    assert {item.namespace for item in found} == {("far",)}
+
+
+@pytest.mark.parametrize("page", [{"limit": 500}, {"limit": 2, "offset": 100}, {"limit": 2, "offset": 1000}])
+def test_deep_pages_are_exact(store, through_the_index, page):
+    fill(store)
+    expected = sorted(TEXTS)[page.get("offset", 0) :][: page["limit"]]
+    assert len(store.search(("wide",), query="aagl", **page)) == len(expected)
 
 
 # Namespaces
