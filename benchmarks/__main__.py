@@ -1,7 +1,12 @@
-"""Runs every benchmark on a stack of its own, with an empty data folder, and prints one table each."""
+"""Runs benchmarks on a stack of their own, with an empty data folder, and prints one table each.
+
+`python -m benchmarks` runs all, `python -m benchmarks store reads` those that are named.
+"""
 
 import os
 import sys
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import django
 
@@ -14,7 +19,13 @@ def main() -> int:
     """Measure and print; returns the exit status."""
     with running_stack(QUEENRIGHT_AGENT_MODULES="benchmarks.agents", QUEENRIGHT_COORDINATOR_THREADS=THREADS) as stack:
         _connect(stack)
-        _measure(stack)
+        every = _benchmarks(stack)
+        unknown = set(sys.argv[1:]) - set(every)
+        if unknown:
+            print(f"There is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(every)}.", file=sys.stderr)
+            return 2
+        for name in sys.argv[1:] or every:
+            print(every[name](), flush=True)
     return 0
 
 
@@ -26,14 +37,18 @@ def _connect(stack: Stack) -> None:
     django.setup()
 
 
-def _measure(stack: Stack) -> None:
+def _benchmarks(stack: Stack) -> Mapping[str, Callable[[], Any]]:
+    """Each by its name: it measures, and gives its table."""
     from agents.models import Project, User
-    from benchmarks import hierarchy, latency, reads
+    from benchmarks import hierarchy, latency, reads, store
 
     user, project = User.objects.get(), Project.objects.get()
-    print(hierarchy.table(hierarchy.run(project, user)), flush=True)
-    print(reads.table(reads.run(project, user)), flush=True)
-    print(latency.table(latency.run(stack, project, user)), flush=True)
+    return {
+        "hierarchy": lambda: hierarchy.table(hierarchy.run(project, user)),
+        "reads": lambda: reads.table(reads.run(project, user)),
+        "latency": lambda: latency.table(latency.run(stack, project, user)),
+        "store": lambda: store.table(store.run(project)),
+    }
 
 
 if __name__ == "__main__":

@@ -36,12 +36,13 @@ ORDER BY meaning + words DESC, passage_id LIMIT %(limit)s"""  # noqa: S608 - mad
 # Four parts that add up to the score: meaning .6, words .15, recency .1 (halved in 30 days), importance .15.
 MEMORIES = f"""{GIVEN}, found AS MATERIALIZED (
     SELECT m.memory_id,
-           0.60 * greatest(1 - (m.content_vector <=> given.vector), 0) AS meaning,
+           CASE WHEN m.embedder = %(embedder)s THEN 0.60 * greatest(1 - (m.content_vector <=> given.vector), 0)
+                ELSE 0 END AS meaning,
            0.15 * {SHARE.format(column="m.search")} AS words,
            0.10 * power(0.5, extract(epoch FROM now() - m.created_at)::float8 / 86400 / 30) AS recency,
            0.15 * m.importance_score AS importance
     FROM agent_memory m LEFT JOIN agent_sessions s USING (session_id), given
-    WHERE m.project_id = %(project)s AND m.content_vector IS NOT NULL
+    WHERE m.project_id = %(project)s AND (m.content_vector IS NOT NULL OR m.key IS NOT NULL)
       AND (m.expires_at IS NULL OR m.expires_at > now())
       AND (%(memory_type)s::text IS NULL OR m.memory_type = %(memory_type)s)
       AND (%(namespace)s::text[] IS NULL OR m.namespace[:cardinality(%(namespace)s::text[])] = %(namespace)s)
@@ -130,9 +131,11 @@ def memories(project_id: UUID, query: str, limit: int, chosen: MemoryFilter | No
 
 def _rows(sql: str, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     text = storable(query)
-    (vector,) = embedders.active().embed([text])
+    embedder = embedders.active()
+    (vector,) = embedder.embed([text])
+    given = {"query": text, "vector": Vector(vector).to_text(), "embedder": embedder.name}
     with connection.cursor() as cursor:
-        cursor.execute(sql, {**parameters, "query": text, "vector": Vector(vector).to_text()})
+        cursor.execute(sql, {**parameters, **given})
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 

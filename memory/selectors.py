@@ -87,7 +87,7 @@ def holdings(project_id: UUID) -> Holdings:
     return Holdings(
         sum(by_type.values()),
         by_type,
-        every.filter(content_vector__isnull=True).count(),
+        every.filter(content_vector__isnull=True, key__isnull=True).count(),  # items may do without
         [(roots[pk], count) for pk, count in by_mission.items()],
     )
 

@@ -1,5 +1,6 @@
 """People, projects, and who may do what in which."""
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models.functions import Now
@@ -10,12 +11,13 @@ from agents.roles import Role
 
 
 class User(AbstractUser):
-    """A person who signs in."""
+    """A person who signs in, unless the installation has a user model of its own."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
 
     class Meta:
         db_table = "users"
+        swappable = "AUTH_USER_MODEL"
 
 
 class Project(models.Model):
@@ -38,7 +40,7 @@ class Membership(models.Model):
 
     membership_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     role = models.TextField(choices=choices(Role))
     created_at = models.DateTimeField(db_default=Now())
 
@@ -58,7 +60,7 @@ class AuditEntry(models.Model):
 
     audit_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, null=True)
-    user = models.ForeignKey(User, on_delete=models.PROTECT, null=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True)
     action = models.TextField()
     target_type = models.TextField()
     target_id = models.UUIDField()

@@ -1,11 +1,12 @@
 """Workflows, and groups of agents that work together and talk."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from agents.ids import new_id
-from agents.models.accounts import Project, User
+from agents.models.accounts import Project
 from agents.models.fields import choices, one_of
 from agents.models.sessions import AgentSession
 from agents.words import CommunicationType, CoordinationStatus, ParticipantRole, ParticipantStatus
@@ -20,7 +21,9 @@ class AgentWorkflow(models.Model):
     workflow_version = models.TextField()
     definition = models.JSONField(default=dict, db_default={})
     is_active = models.BooleanField(default=True, db_default=True)
-    created_by = models.ForeignKey(User, on_delete=models.PROTECT, db_column="created_by", related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, db_column="created_by", related_name="+"
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Func, Q
@@ -19,7 +20,7 @@ from agents.lifecycle import (
     SessionStatus,
     WaitKind,
 )
-from agents.models.accounts import Project, User
+from agents.models.accounts import Project
 from agents.models.fields import choices, one_of
 from agents.roles import MAX_DEPTH, Level
 
@@ -59,7 +60,7 @@ class AgentSession(models.Model):
 
     session_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="sessions")
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="sessions")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="sessions")
     agent_type = models.TextField()
     level = models.TextField(choices=choices(Level))
     name = models.TextField()

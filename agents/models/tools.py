@@ -1,5 +1,6 @@
 """The ledger of side effects, and the approvals that stand before some of them."""
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -7,7 +8,7 @@ from django.db.models.functions import Now
 
 from agents.ids import new_id
 from agents.lifecycle import ApprovalStatus, ExecutionStatus, Policy, Risk
-from agents.models.accounts import Project, User
+from agents.models.accounts import Project
 from agents.models.fields import choices, one_of
 from agents.models.sessions import AgentSession, SessionWait
 
@@ -92,7 +93,9 @@ class Approval(models.Model):
     verdict = models.TextField(default="", db_default="")
     reason = models.TextField(default="", db_default="")
     version = models.IntegerField(default=1, db_default=1)
-    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="decisions")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="decisions"
+    )
     decided_at = models.DateTimeField(null=True)
     deadline_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())

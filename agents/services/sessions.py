@@ -87,7 +87,7 @@ def start_mission(
     )
     AgentSession.objects.bulk_create([session])
     _first_runs([session], [start])
-    store.record(_created(session), session, actor=actor)
+    store.record(created(session), session, actor=actor)
     return session
 
 
@@ -131,7 +131,7 @@ def start_children(
     AgentSession.objects.bulk_create(children)
     _first_runs(children, starts)
     store.record_all(
-        store.Entry(_created(child), child.pk, child.project_id, child.root_id, actor) for child in children
+        store.Entry(created(child), child.pk, child.project_id, child.root_id, actor) for child in children
     )
     return children
 
@@ -189,7 +189,8 @@ def _first_runs(sessions: Sequence[AgentSession], starts: Sequence[Start], comma
     AgentSession.objects.bulk_update(sessions, ["current_run"])
 
 
-def _created(session: AgentSession) -> SessionCreated:
+def created(session: AgentSession) -> SessionCreated:
+    """The event of a new session."""
     return SessionCreated(
         status=session.status,
         level=session.level,

@@ -30,5 +30,5 @@ def active() -> Embedder:
                 from memory.embedders.minilm import MiniLM
                 from memory.embedders.remembering import Remembering
 
-                _active = Remembering(MiniLM(threads=settings.EMBEDDER_THREADS))
+                _active = Remembering(MiniLM(threads=getattr(settings, "EMBEDDER_THREADS", 0)))
     return _active

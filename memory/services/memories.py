@@ -52,9 +52,14 @@ def remember(session: AgentSession, note: Note) -> AgentMemory:
         raise InvalidInput(fields={"passage_id": "This project has no such passage."})
     embedder = embedders.active()
     (vector,) = embedder.embed([text])
-    key = {"project_id": session.project_id, "namespace": list(note.namespace), "content_hash": text_digest(text)}
+    key = {
+        "project_id": session.project_id,
+        "namespace": list(note.namespace),
+        "content_hash": text_digest(text),
+        "key": None,  # an item of the store may say the same
+    }
     with transaction.atomic():
-        _drop(AgentMemory.objects.filter(**key, expires_at__lte=timezone.now()), SYSTEM, "expired")
+        drop(AgentMemory.objects.filter(**key, expires_at__lte=timezone.now()), SYSTEM, "expired")
         memory, is_new = AgentMemory.objects.get_or_create(
             **key,
             defaults={
@@ -72,33 +77,41 @@ def remember(session: AgentSession, note: Note) -> AgentMemory:
             },
         )
         if is_new:
-            store.record_all([_changed(memory, "remembered", agent(session.pk))])
+            store.record_all([changed(memory, "remembered", agent(session.pk))])
     return memory
 
 
 def forget(memory_id: UUID, *, actor: Actor) -> None:
     """Delete a memory; that it was there and that it went stays in the events. Raises NotFound."""
     with transaction.atomic():
-        if not _drop(AgentMemory.objects.filter(pk=memory_id), actor, "forgotten"):
+        if not drop(AgentMemory.objects.filter(pk=memory_id), actor, "forgotten"):
             raise NotFound
 
 
-def drop_expired(most: int = 500) -> int:
-    """Delete up to `most` memories whose time is up; how many."""
-    with transaction.atomic():
-        expired = AgentMemory.objects.filter(expires_at__lte=timezone.now()).order_by("expires_at")[:most]
-        return _drop(AgentMemory.objects.filter(pk__in=list(expired.values_list("pk", flat=True))), SYSTEM, "expired")
+def drop_expired(most: int = 500, *, project_id: UUID | None = None) -> int:
+    """Delete up to `most` memories whose time is up, of one project or all; how many."""
+    expired = AgentMemory.objects.filter(expires_at__lte=timezone.now())
+    if project_id:
+        expired = expired.filter(project_id=project_id)
+    chosen = list(expired.order_by("expires_at").values_list("pk", flat=True)[:most])
+    with transaction.atomic():  # asked again under the lock: an item's time may have been prolonged meanwhile
+        return drop(AgentMemory.objects.filter(pk__in=chosen, expires_at__lte=timezone.now()), SYSTEM, "expired")
 
 
-def _drop(found: QuerySet[AgentMemory], actor: Actor, change: str) -> int:
+def drop(found: QuerySet[AgentMemory], actor: Actor, change: str) -> int:
     """Delete memories, each with its event; how many. Another who deletes them at once finds them gone."""
-    gone = list(found.select_related("session").defer("content_vector", "search").select_for_update(of=("self",)))
+    gone = list(
+        found.select_related("session")
+        .defer("content_vector", "search", "value", "value_exact")
+        .order_by("pk")
+        .select_for_update(of=("self",))
+    )
     AgentMemory.objects.filter(pk__in=[memory.pk for memory in gone]).delete()
-    store.record_all([_changed(memory, change, actor) for memory in gone])
+    store.record_all([changed(memory, change, actor) for memory in gone])
     return len(gone)
 
 
-def _changed(memory: AgentMemory, change: str, actor: Actor) -> Entry:
+def changed(memory: AgentMemory, change: str, actor: Actor) -> Entry:
     """The event of a change. A memory whose agent is gone belongs to no mission, and correlates with itself."""
     event = MemoryChanged(
         session_id=memory.session_id, change=change, memory_type=memory.memory_type, digest=memory.content_hash
