@@ -122,27 +122,3 @@ VALUES = """
 SELECT hash, kind, coalesce(raw, convert_to(body::text, 'UTF8'))
 FROM agent_values WHERE space_id = ANY(%(spaces)s) AND hash = ANY(%(hashes)s)
 """
-
-LOCK_SPACE = """
-SELECT space.space_id
-FROM agent_sessions session JOIN agent_value_spaces space USING (space_id)
-WHERE session.session_id = %(session)s
-FOR UPDATE OF space
-"""
-_NEXT_EPOCH = "UPDATE agent_value_spaces SET epoch = nextval('agent_value_epoch') WHERE space_id = %(space)s"
-_SWEEP = """
-DELETE FROM agent_values WHERE space_id = %(space)s AND hash NOT IN (
-    SELECT version.items FROM agent_sessions session JOIN agent_channel_versions version USING (session_id)
-    WHERE session.space_id = %(space)s AND version.items IS NOT NULL
-  UNION ALL
-    SELECT write.items FROM agent_sessions session JOIN agent_state_writes write USING (session_id)
-    WHERE session.space_id = %(space)s AND write.items IS NOT NULL)
-"""
-# In this order, after LOCK_SPACE: all states of a session, then the values that nothing names any more.
-DELETION = (
-    _NEXT_EPOCH,
-    "DELETE FROM agent_state_writes WHERE session_id = %(session)s",
-    "DELETE FROM agent_channel_versions WHERE session_id = %(session)s",
-    "DELETE FROM agent_states WHERE session_id = %(session)s",
-    _SWEEP,
-)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +63,7 @@ class StateStore:
         session, thread = session_of(config["configurable"]["thread_id"])
         moved = False
         for _ in range(TRIES):
-            epoch, _space = self._space(session, thread)
+            epoch, _space = self.space(session, thread)
             parameters = {**plan(epoch, moved), "session": session, "epoch": epoch}
             try:
                 with self._writing(config) as cursor:
@@ -91,8 +91,8 @@ class StateStore:
                     self._fence(cursor, config)
                 yield cursor
 
-    def _space(self, session: UUID, thread: str | None) -> tuple[int, UUID]:
-        """Epoch and id of a session's space; makes the session if it may."""
+    def space(self, session: UUID, thread: str | None) -> tuple[int, UUID]:
+        """Epoch and id of a session's space; makes the session if it may. Raises UnknownThread."""
         known = self._spaces.get(session)
         if known is not None:
             return known
@@ -136,22 +136,22 @@ class StateStore:
         transaction.on_commit(lambda: self.remember_head(*key, state.head))
         return state
 
-    def values(self, states: Sequence[StoredState]) -> Values:
-        """The values that states need from their spaces, as far as they are there.
+    def values(self, needed: Iterable[bytes], spaces: Iterable[UUID]) -> Values:
+        """The values under these hashes, as far as they are there.
 
         Raises StateDamaged if one is not what its hash says.
         """
         found: dict[bytes, Encoded] = {}
         missing: list[bytes] = []
-        for value_hash in {needed for state in states for needed in state.needed}:
+        for value_hash in needed:
             known = self._values.get(value_hash)
             if known is None:
                 missing.append(value_hash)
             else:
                 found[value_hash] = known
         if missing:
-            spaces = list({state.row.space_id for state in states})
-            for value_hash, kind, data in self.fetch(sql.VALUES, {"spaces": spaces, "hashes": missing}):
+            parameters = {"spaces": list(spaces), "hashes": missing}
+            for value_hash, kind, data in self.fetch(sql.VALUES, parameters):
                 encoded = Encoded(kind, data)
                 if encoded.hash != value_hash:
                     raise StateDamaged(f"the value {value_hash.hex()} is damaged", value=value_hash.hex())
@@ -159,18 +159,6 @@ class StateStore:
                 self._values.put(value_hash, encoded)
         return found
 
-    def is_unmoved(self, state: StoredState) -> bool:
-        """Whether nothing was deleted in the state's space since it was read."""
-        row = state.row
-        return self.fetch(sql.EPOCH, {"session": row.session_id}) == [(row.epoch, row.space_id)]
-
-    def delete(self, session: UUID) -> None:
-        """Delete all states of a session, and the values that nothing else in its space names."""
-        with scoped() as connection, transaction.atomic(), raw_cursor(connection) as cursor:
-            row = cursor.execute(sql.LOCK_SPACE, {"session": session}).fetchone()
-            if row is None:
-                return
-            parameters = {"session": session, "space": row[0]}
-            for statement in sql.DELETION:
-                cursor.execute(statement, parameters)
-        self._spaces.drop(session)
+    def is_unmoved(self, session: UUID, epoch: int, space: UUID) -> bool:
+        """Whether nothing was deleted in the session's space since that epoch."""
+        return self.fetch(sql.EPOCH, {"session": session}) == [(epoch, space)]

@@ -55,6 +55,7 @@ class AgentState(models.Model):
     `state_data` is the checkpoint without its long values: versions of channels, what each node has seen,
     short scalars. `state_hash` covers the contents of all channels. `size_bytes` is what the checkpoint added
     to the stored values. `state_id` is the checkpoint's id, except where another session has one of that id.
+    A checkpoint that has a name, or from which something was forked, is never pruned.
     """
 
     state_id = models.UUIDField(primary_key=True, editable=False)
@@ -69,6 +70,7 @@ class AgentState(models.Model):
     metadata = models.JSONField(db_default={})
     size_bytes = models.BigIntegerField(db_default=0)
     is_current = models.BooleanField()
+    is_fork_base = models.BooleanField(db_default=False)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
