@@ -55,9 +55,9 @@ FROM agent_sessions source
 JOIN agent_sessions target ON target.session_id = %(target)s AND target.space_id <> source.space_id
 JOIN agent_values value ON value.space_id = source.space_id
 WHERE source.session_id = %(source)s AND value.hash IN (
-    SELECT items FROM agent_channel_versions WHERE session_id = %(source)s AND items IS NOT NULL
+    SELECT item.hash FROM agent_channel_versions, agent_items(items) item WHERE session_id = %(source)s
   UNION ALL
-    SELECT items FROM agent_state_writes WHERE session_id = %(source)s AND items IS NOT NULL)
+    SELECT item.hash FROM agent_state_writes, agent_items(items) item WHERE session_id = %(source)s)
 ORDER BY value.hash
 ON CONFLICT DO NOTHING
 """,

@@ -98,19 +98,30 @@ FROM (SELECT DISTINCT ON (checkpoint_ns) state_id FROM agent_states WHERE sessio
 WHERE state.state_id = newest.state_id AND NOT state.is_current
 """
 _DELETE_VERSIONS = """
-DELETE FROM agent_channel_versions version
-WHERE session_id = %(session)s AND (checkpoint_ns, channel, version) NOT IN (
-    SELECT checkpoint_ns, named.key, named.value
-    FROM agent_states, jsonb_each_text(state_data -> 'channel_versions') named WHERE session_id = %(session)s)
+WITH RECURSIVE named AS (
+    SELECT checkpoint_ns, channel, version
+    FROM agent_states, jsonb_each_text(state_data -> 'channel_versions') held(channel, version)
+    WHERE session_id = %(session)s
+  UNION
+    SELECT version.checkpoint_ns, version.channel, version.base
+    FROM named JOIN agent_channel_versions version
+      ON version.session_id = %(session)s AND version.checkpoint_ns = named.checkpoint_ns
+     AND version.channel = named.channel AND version.version = named.version
+    WHERE version.base IS NOT NULL
+)
+DELETE FROM agent_channel_versions
+WHERE session_id = %(session)s AND (checkpoint_ns, channel, version) NOT IN (TABLE named)
 """
 _NEXT_EPOCH = "UPDATE agent_value_spaces SET epoch = nextval('agent_value_epoch') WHERE space_id = %(space)s"
 _SWEEP = """
 DELETE FROM agent_values WHERE space_id = %(space)s AND hash NOT IN (
-    SELECT version.items FROM agent_sessions session JOIN agent_channel_versions version USING (session_id)
-    WHERE session.space_id = %(space)s AND version.items IS NOT NULL
+    SELECT item.hash
+    FROM agent_sessions session JOIN agent_channel_versions version USING (session_id), agent_items(version.items) item
+    WHERE session.space_id = %(space)s
   UNION ALL
-    SELECT write.items FROM agent_sessions session JOIN agent_state_writes write USING (session_id)
-    WHERE session.space_id = %(space)s AND write.items IS NOT NULL)
+    SELECT item.hash
+    FROM agent_sessions session JOIN agent_state_writes write USING (session_id), agent_items(write.items) item
+    WHERE session.space_id = %(space)s)
 """
 
 

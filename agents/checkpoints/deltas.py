@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 from langgraph.checkpoint.base import DeltaChannelHistory
 
-from agents.checkpoints.reading import Reference, Values
+from agents.checkpoints import sql
+from agents.checkpoints.contents import Content, Values
+from agents.checkpoints.reading import VersionRow, content_of
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -17,11 +19,11 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.serde.base import SerializerProtocol
 
 # From a state towards its root, for as long as a channel is sought: until a state that holds it.
-_LINEAGE = """
+_LINEAGE = f"""
 WITH RECURSIVE lineage AS (
     (SELECT 0 AS distance, checkpoint_id, parent_id, state_data,
-            %(channels)s::text[] AS sought, '{{}}'::text[] AS found
-     FROM agent_states state WHERE session_id = %(session)s AND checkpoint_ns = %(ns)s {exact}
+            %(channels)s::text[] AS sought, '{{{{}}}}'::text[] AS found
+     FROM agent_states state WHERE session_id = %(session)s AND checkpoint_ns = %(ns)s {{exact}}
      ORDER BY checkpoint_id DESC LIMIT 1)
   UNION ALL
     SELECT distance + 1, parent.checkpoint_id, parent.parent_id, parent.state_data, still.sought,
@@ -38,22 +40,17 @@ WITH RECURSIVE lineage AS (
     WHERE cardinality(still.sought) > 0
 )
 SELECT found, (state_data -> 'channel_values')::text,
-       (SELECT array_agg(ROW(version.channel, version.items, version.kind,
-                             coalesce(version.raw, convert_to(version.body::text, 'UTF8'))))
-        FROM agent_channel_versions version
+       (SELECT array_agg({sql.VERSION}) FROM agent_channel_versions version {sql.BASES}
         WHERE version.session_id = %(session)s AND version.checkpoint_ns = %(ns)s AND version.channel = ANY(found)
           AND version.version = state_data -> 'channel_versions' ->> version.channel),
-       (SELECT array_agg(ROW(write.task_id, write.channel, write.items, write.kind,
-                             coalesce(write.raw, convert_to(write.body::text, 'UTF8')))
-                         ORDER BY write.task_path COLLATE "C", write.task_id COLLATE "C", write.idx)
-        FROM agent_state_writes write
+       (SELECT array_agg({sql.WRITE} {sql.WRITE_ORDER}) FROM agent_state_writes write
         WHERE write.session_id = %(session)s AND write.checkpoint_ns = %(ns)s
           AND write.checkpoint_id = lineage.checkpoint_id AND write.channel = ANY(sought)),
        space.epoch, space.space_id
 FROM lineage, agent_sessions session JOIN agent_value_spaces space USING (space_id)
 WHERE session.session_id = %(session)s AND distance > 0
 ORDER BY distance DESC
-"""
+"""  # noqa: S608  # joined to constants
 LINEAGE_OF_LATEST = _LINEAGE.format(exact="")
 LINEAGE_OF_EXACT = _LINEAGE.format(exact="AND checkpoint_id = %(id)s")
 
@@ -63,8 +60,8 @@ class Ancestor(NamedTuple):
 
     found: list[str]
     scalars: str
-    versions: list[tuple[str, bytes | None, str | None, bytes | None]] | None
-    writes: list[tuple[str, str, bytes | None, str | None, bytes | None]] | None
+    versions: list[tuple[Any, ...]] | None
+    writes: list[tuple[Any, ...]] | None
     epoch: int
     space_id: UUID
 
@@ -74,23 +71,22 @@ class StoredHistory:
     """The history of delta channels as it is stored, its values still to come."""
 
     ancestors: Sequence[Ancestor]
-    seeds: dict[str, Reference]
-    writes: list[tuple[str, str, Reference]]
+    seeds: dict[str, Content]
+    writes: list[tuple[str, str, Content]]
 
     @classmethod
     def of(cls, ancestors: Sequence[Ancestor]) -> StoredHistory:
         """From rows, the oldest first."""
         return cls(
             ancestors,
-            {version[0]: Reference.of(*version[1:]) for one in ancestors for version in one.versions or ()},
-            [(write[0], write[1], Reference.of(*write[2:])) for one in ancestors for write in one.writes or ()],
+            {version[0]: VersionRow(*version).held()[0] for one in ancestors for version in one.versions or ()},
+            [(write[0], write[1], content_of(*write[2:])) for one in ancestors for write in one.writes or ()],
         )
 
     @property
-    def needed(self) -> set[bytes]:
-        """The hashes of values that stand in the space."""
-        named = [*self.seeds.values(), *(reference for _, _, reference in self.writes)]
-        return {reference.hash for reference in named if reference.encoded is None}
+    def contents(self) -> list[Content]:
+        """All that is held."""
+        return [*self.seeds.values(), *(content for _, _, content in self.writes)]
 
     def build(
         self, channels: Sequence[str], serde: SerializerProtocol, values: Values
@@ -102,8 +98,8 @@ class StoredHistory:
             for channel in one.found:
                 if channel in scalars:
                     histories[channel]["seed"] = scalars[channel]
-        for channel, reference in self.seeds.items():
-            histories[channel].setdefault("seed", reference.value(serde, values))
-        for task, channel, reference in self.writes:
-            histories[channel]["writes"].append((task, channel, reference.value(serde, values)))
+        for channel, content in self.seeds.items():
+            histories[channel].setdefault("seed", content.value(serde, values))
+        for task, channel, content in self.writes:
+            histories[channel]["writes"].append((task, channel, content.value(serde, values)))
         return histories

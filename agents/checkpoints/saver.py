@@ -21,6 +21,7 @@ from langgraph.checkpoint.base import (
 from agents.checkpoints import copying, deletion, sql
 from agents.checkpoints.codec import jsonb_text
 from agents.checkpoints.connections import scoped
+from agents.checkpoints.contents import Contents
 from agents.checkpoints.deltas import LINEAGE_OF_EXACT, LINEAGE_OF_LATEST, Ancestor, StoredHistory
 from agents.checkpoints.errors import StateDamaged
 from agents.checkpoints.listing import Listing
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
     from langchain_core.runnables import RunnableConfig
 
+    from agents.checkpoints.codec import Encoded
+    from agents.checkpoints.contents import Content
     from agents.checkpoints.store import Fence
     from agents.checkpoints.threads import EnsureThread
 
@@ -63,11 +66,15 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
         """
         super().__init__(serde=StrictSerializer(allowed))
         self._store = StateStore(fence, ensure_thread)
+        self._contents = Contents()
 
     def get_next_version(self, current: str | None, channel: None) -> str:
         """A version after `current`, never the same on two branches of a thread."""
         number = int(str(current).split(".")[0]) if current else 0
         return f"{number + 1:010d}.{random.getrandbits(40):010x}"  # tells branches apart
+
+    def _content(self, value: object) -> tuple[Content, Sequence[Encoded]]:
+        return self._contents.of(self.serde, value)
 
     def put(
         self,
@@ -99,7 +106,7 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
             given = {channel: version for channel, version in versions.items() if channel in values}
             before = self._store.head(session, epoch, ns, parent) if parent else {}
             planned = plan_state(
-                self.serde,
+                self._content,
                 checkpoint,
                 given | new_versions if moved or not before else new_versions,  # what was stored before may be gone
                 before,
@@ -128,7 +135,7 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
         """
         names = config["configurable"]
         parameters = {
-            **plan_writes(self.serde, writes).parameters(),
+            **plan_writes(self._content, writes).parameters(),
             "ns": names.get("checkpoint_ns", ""),
             "id": _checkpoint_uuid(names["checkpoint_id"]),
             "task": task_id,
@@ -192,9 +199,8 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
             return page, listing.after(rows)
 
     def _build(self, states: Sequence[StoredState]) -> Sequence[CheckpointTuple]:
-        values = self._store.values(
-            {needed for state in states for needed in state.needed}, {state.row.space_id for state in states}
-        )
+        contents = [content for state in states for content in state.contents]
+        values = self._store.values(contents, {state.row.space_id for state in states})
         return [state.build(self.serde, values) for state in states]
 
     def get_delta_channel_history(
@@ -219,7 +225,7 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
                 ancestors = [Ancestor(*row) for row in self._store.fetch(statement, parameters)]
                 history = StoredHistory.of(ancestors)
                 try:
-                    values = self._store.values(history.needed, {one.space_id for one in ancestors})
+                    values = self._store.values(history.contents, {one.space_id for one in ancestors})
                     return history.build(channels, self.serde, values)
                 except StateDamaged:  # or deleted between two statements of this read
                     if not tries_left or self._store.is_unmoved(session, ancestors[0].epoch, ancestors[0].space_id):

@@ -19,6 +19,9 @@ class Form(StrEnum):
 
     INLINE = "inline"  # in the row itself
     VALUE = "value"  # in the value space, under the hash in `items`
+    LIST = "list"  # there too, item by item, under the hashes in `items`
+    DICT = "dict"  # as a list of pairs
+    SNAPSHOT = "snapshot"  # as a list, wrapped as LangGraph wraps those of delta channels
 
 
 class VerbatimJSONField(models.Field):  # type: ignore[type-arg]  # Django's Field takes no parameters at run time

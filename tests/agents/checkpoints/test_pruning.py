@@ -38,9 +38,7 @@ def left(saver: QueenrightSaver, made: list[RunnableConfig]) -> list[int]:
 @pytest.mark.parametrize("keep", [1, 2, 3, 9])
 def test_the_newest_stay_as_they_are(saver: QueenrightSaver, keep: int):
     made = line(saver, 5)
-    before = {
-        str(found.config): found for found in saver.list(made[0]["configurable"] and config_for(thread_of(made[0])))
-    }
+    before = {str(found.config): found for found in saver.list(config_for(thread_of(made[0])))}
     saver.prune([thread_of(made[0])], keep=keep)
     assert left(saver, made) == list(range(max(0, 5 - keep), 5))
     for one in made[-keep:]:
