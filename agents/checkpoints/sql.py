@@ -82,18 +82,22 @@ SELECT 1 FROM space
 """
 )
 
+# Limits that limit nothing: without them a planner that knows no sizes yet joins whole threads.
+
 # A channel version with the one that it is a splice of, and the one that this is: reading.VersionRow.
 VERSION = """ROW(version.channel, version.version, version.form, version.kind,
     coalesce(version.raw, convert_to(version.body::text, 'UTF8')), version.items,
     version.level::int, version.base, version.head, version.tail,
     near.items, near.base, near.head, near.tail, whole.items)"""
 BASES = """
-LEFT JOIN agent_channel_versions near
-  ON near.session_id = version.session_id AND near.checkpoint_ns = version.checkpoint_ns
- AND near.channel = version.channel AND near.version = version.base
-LEFT JOIN agent_channel_versions whole
-  ON whole.session_id = near.session_id AND whole.checkpoint_ns = near.checkpoint_ns
- AND whole.channel = near.channel AND whole.version = near.base
+LEFT JOIN LATERAL (
+    SELECT * FROM agent_channel_versions base
+    WHERE base.session_id = version.session_id AND base.checkpoint_ns = version.checkpoint_ns
+      AND base.channel = version.channel AND base.version = version.base LIMIT 1) near ON true
+LEFT JOIN LATERAL (
+    SELECT * FROM agent_channel_versions base
+    WHERE base.session_id = near.session_id AND base.checkpoint_ns = near.checkpoint_ns
+      AND base.channel = near.channel AND base.version = near.base LIMIT 1) whole ON true
 """
 WRITE = """ROW(write.task_id, write.channel, write.form, write.kind,
     coalesce(write.raw, convert_to(write.body::text, 'UTF8')), write.items)"""
@@ -105,9 +109,10 @@ SELECT state.session_id, session.thread_id, state.checkpoint_ns, state.checkpoin
        state.state_data::text, state.metadata::text, state.state_hash, space.epoch, space.space_id,
        (SELECT array_agg({VERSION})
         FROM jsonb_each_text(state.state_data -> 'channel_versions') named
-        JOIN agent_channel_versions version
-          ON version.session_id = state.session_id AND version.checkpoint_ns = state.checkpoint_ns
-         AND version.channel = named.key AND version.version = named.value {BASES}),
+        CROSS JOIN LATERAL (
+            SELECT * FROM agent_channel_versions held
+            WHERE held.session_id = state.session_id AND held.checkpoint_ns = state.checkpoint_ns
+              AND held.channel = named.key AND held.version = named.value LIMIT 1) version {BASES}),
        (SELECT array_agg({WRITE} {WRITE_ORDER})
         FROM agent_state_writes write
         WHERE write.session_id = state.session_id AND write.checkpoint_ns = state.checkpoint_ns
@@ -127,13 +132,16 @@ ORDER BY state.checkpoint_id DESC, state.session_id DESC, state.checkpoint_ns DE
 VERSIONS = f"""
 SELECT {VERSION}
 FROM json_each_text(%(versions)s::json) named
-JOIN agent_channel_versions version
-  ON version.session_id = %(session)s AND version.checkpoint_ns = %(ns)s
- AND version.channel = named.key AND version.version = named.value {BASES}
+CROSS JOIN LATERAL (
+    SELECT * FROM agent_channel_versions held
+    WHERE held.session_id = %(session)s AND held.checkpoint_ns = %(ns)s
+      AND held.channel = named.key AND held.version = named.value LIMIT 1) version {BASES}
 """  # noqa: S608  # joined to constants
 
 VALUES = """
 SELECT value.hash, value.kind, coalesce(value.raw, convert_to(value.body::text, 'UTF8'))
 FROM agent_items(%(hashes)s) item
-JOIN agent_values value ON value.space_id = ANY(%(spaces)s) AND value.hash = item.hash
+CROSS JOIN LATERAL (
+    SELECT * FROM agent_values stored
+    WHERE stored.space_id = ANY(%(spaces)s) AND stored.hash = item.hash LIMIT 1) value
 """
