@@ -12,6 +12,7 @@ import django
 
 from tests.stack import Stack, running_stack
 
+CONNECTIONS = "10"  # of this process, as many as a worker's
 THREADS = "32"  # a polling parent holds a thread: 21 of them must not starve each other
 
 
@@ -33,6 +34,7 @@ def _connect(stack: Stack) -> None:
     """Let this process's Django use the stack's database and broker."""
     os.environ["QUEENRIGHT_DATA"] = str(stack.data)
     os.environ["QUEENRIGHT_AGENT_MODULES"] = "benchmarks.agents"
+    os.environ["QUEENRIGHT_POOL_SIZE"] = CONNECTIONS
     os.environ["DJANGO_SETTINGS_MODULE"] = "orchestrator.settings"
     django.setup()
 
@@ -40,12 +42,13 @@ def _connect(stack: Stack) -> None:
 def _benchmarks(stack: Stack) -> Mapping[str, Callable[[], Any]]:
     """Each by its name: it measures, and gives its table."""
     from agents.models import Project, User
-    from benchmarks import hierarchy, latency, reads, store
+    from benchmarks import hierarchy, latency, reads, savers, store
 
     user, project = User.objects.get(), Project.objects.get()
     return {
         "hierarchy": lambda: hierarchy.table(hierarchy.run(project, user)),
         "reads": lambda: reads.table(reads.run(project, user)),
+        "savers": lambda: savers.table(savers.run(project, user)),
         "latency": lambda: latency.table(latency.run(stack, project, user)),
         "store": lambda: store.table(store.run(project)),
     }

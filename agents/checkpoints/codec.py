@@ -8,17 +8,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import orjson
 
+from agents.checkpoints import messages
+from agents.checkpoints.caches import BoundedCache
+
 if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
     from langgraph.checkpoint.serde.base import SerializerProtocol
 
 HASH_BYTES = 16
 INLINE_BYTES = 128  # a shorter encoding stands in the row that names it: a hash and a row would take more
 SCALAR_CHARACTERS = 64  # a longer string is stored once, not in every checkpoint
+KNOWN_BYTES = 32 * 1024 * 1024  # of encoded messages
 JSON = "json"
+MESSAGE = "message"
+_READABLE = (JSON, MESSAGE)
+_STRICT = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
 @dataclass(frozen=True)
@@ -39,22 +47,60 @@ class Encoded:
         return len(self.data) <= INLINE_BYTES
 
 
-def encode(serde: SerializerProtocol, value: object) -> Encoded:
-    """Any value as bytes. Raises TypeError for one that the serializer does not know."""
-    if value is not None:  # PostgreSQL would read a JSON null as no body
+class Seen(NamedTuple):
+    """A message as it was when it was encoded."""
+
+    message: BaseMessage
+    fields: bytes
+    encoded: Encoded
+
+
+class Encoder:
+    """Values as bytes. Remembers messages: a graph saves the same ones again at each step."""
+
+    def __init__(self) -> None:
+        """Remembers nothing yet."""
+        self._seen: BoundedCache[int, Seen] = BoundedCache(KNOWN_BYTES, lambda seen: 2 * len(seen.fields))
+
+    def encode(self, serde: SerializerProtocol, value: object) -> Encoded:
+        """Any value as bytes. Raises TypeError for one that the serializer does not know."""
+        shape = messages.shape_of(value)
+        encoded = _as_json(value) if shape is None else self._message(shape, cast("BaseMessage", value))
+        if encoded is None:
+            kind, data = serde.dumps_typed(value)
+            encoded = Encoded(kind, bytes(data))
+        return encoded
+
+    def _message(self, shape: messages.Shape, message: BaseMessage) -> Encoded | None:
         try:
-            if _is_exact_json(value):
-                return Encoded(JSON, orjson.dumps(value))
-        except (TypeError, RecursionError):
-            pass  # lone surrogates, integers over 64 bits, deep nesting: for the serializer
-    kind, data = serde.dumps_typed(value)
-    return Encoded(kind, bytes(data))
+            fields = b"" if message.__pydantic_extra__ else orjson.dumps(message.__dict__, option=_STRICT)
+        except TypeError:
+            return None
+        known = self._seen.get(id(message))
+        if known is not None and known.message is message and known.fields == fields:
+            return known.encoded
+        encoded = _as_json(shape.fields(message), MESSAGE)
+        if encoded is not None and fields:
+            self._seen.put(id(message), Seen(message, fields, encoded))
+        return encoded
+
+
+def _as_json(value: object, kind: str = JSON) -> Encoded | None:
+    """The value as JSON, or None where that would not give it back."""
+    if value is None:  # PostgreSQL would read a JSON null as no body
+        return None
+    try:
+        return Encoded(kind, orjson.dumps(value)) if _is_exact_json(value) else None
+    except (TypeError, RecursionError):
+        return None  # lone surrogates, integers over 64 bits, deep nesting
 
 
 def decode(serde: SerializerProtocol, encoded: Encoded) -> Any:
     """The value, the caller's own."""
     if encoded.kind == JSON:
         return orjson.loads(encoded.data)
+    if encoded.kind == MESSAGE:
+        return messages.read(encoded.data)
     return serde.loads_typed((encoded.kind, encoded.data))
 
 
@@ -94,7 +140,7 @@ def scalar_hash(value: object) -> bytes:
 
 def columns(encoded: Encoded) -> dict[str, Any]:
     """The encoding as columns of a `json_to_recordset`."""
-    if encoded.kind == JSON:
+    if encoded.kind in _READABLE:
         return {"kind": encoded.kind, "body": orjson.Fragment(encoded.data)}
     return {"kind": encoded.kind, "raw": hex_text(encoded.data)}
 

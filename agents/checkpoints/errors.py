@@ -19,3 +19,9 @@ class SpaceBusy(DomainError):
     """Others write or delete here all the time: try again."""
 
     code = "space_busy"
+
+
+class ThreadNotEmpty(DomainError):
+    """A copy needs a thread that has no states yet."""
+
+    code = "thread_not_empty"

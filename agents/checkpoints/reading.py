@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from langgraph.checkpoint.base import Checkpoint, CheckpointMetadata, CheckpointTuple
 
-from agents.checkpoints.codec import Encoded, decode, scalar_hash, state_hash
+from agents.checkpoints.codec import Encoded, scalar_hash, state_hash
+from agents.checkpoints.contents import Content, Values
 from agents.checkpoints.errors import StateDamaged
+from agents.checkpoints.splices import Base, Bases, Splice, bases_after
 from agents.checkpoints.threads import config_of
+from agents.models.states import Form
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from langgraph.checkpoint.serde.base import SerializerProtocol
 
-Values = Mapping[bytes, Encoded]
-
 
 class Held(NamedTuple):
-    """What a checkpoint holds of a channel. No hash: nothing. A short scalar stands in its row."""
+    """What a checkpoint holds of a channel. No hash: nothing. A short scalar stands in its row.
+
+    The next version may be a splice of `bases`.
+    """
 
     version: str
     hash: bytes | None = None
     is_scalar: bool = False
     scalar: Any = None
+    form: str = Form.INLINE
+    bases: Bases = ()
 
     @classmethod
     def of_scalar(cls, version: str, scalar: object) -> Held:
@@ -51,8 +56,8 @@ class StateRow(NamedTuple):
     state_hash: bytes
     epoch: int
     space_id: UUID
-    versions: list[tuple[str, bytes | None, str | None, bytes | None]] | None
-    writes: list[tuple[str, str, bytes | None, str | None, bytes | None]] | None
+    versions: list[tuple[Any, ...]] | None
+    writes: list[tuple[Any, ...]] | None
 
     @property
     def thread(self) -> str:
@@ -60,26 +65,51 @@ class StateRow(NamedTuple):
         return self.thread_id or str(self.session_id)
 
 
-class Reference(NamedTuple):
-    """How a row names a value: by the hash, and the value itself where it stands in the row."""
+class VersionRow(NamedTuple):
+    """A channel version with those that it builds on, as the reading statements give it."""
 
-    hash: bytes
-    encoded: Encoded | None
+    channel: str
+    version: str
+    form: str
+    kind: str | None
+    data: bytes | None
+    items: bytes | None
+    level: int
+    base: str | None
+    head: int
+    tail: int
+    near_items: bytes | None
+    near_base: str | None
+    near_head: int | None
+    near_tail: int | None
+    full_items: bytes | None
 
-    @classmethod
-    def of(cls, items: bytes | None, kind: str | None, data: bytes | None) -> Reference:
-        """From the columns of a channel version or a write."""
-        if items is not None:
-            return cls(items, None)
-        encoded = Encoded(kind or "", data or b"")
-        return cls(encoded.hash, encoded)
+    def held(self) -> tuple[Content, Bases]:
+        """What it holds, and what the next version may build on."""
+        if self.items is None:
+            return Content(self.form, Encoded(self.kind or "", self.data or b"")), ()
+        near, bases = self._near()
+        items = Splice(self.items, self.level, self.base, self.head, self.tail).applied(near)
+        if items is None or self.form == Form.VALUE:
+            return Content(self.form, items=items), ()
+        return Content(self.form, items=items), bases_after(self.version, items, self.level, bases)
 
-    def value(self, serde: SerializerProtocol, values: Values) -> Any:
-        """The value. Raises StateDamaged if the space has it no more."""
-        encoded = self.encoded or values.get(self.hash)
-        if encoded is None:
-            raise StateDamaged(f"the value {self.hash.hex()} is missing", value=self.hash.hex())
-        return decode(serde, encoded)
+    def _near(self) -> tuple[bytes | None, Bases]:
+        """All items of the version that this one builds on, and what both build on."""
+        if self.base is None or self.near_items is None:
+            return None, ()
+        if self.near_base is None:
+            return self.near_items, (Base(self.base, self.near_items),)
+        own = Splice(self.near_items, 1, self.near_base, self.near_head or 0, self.near_tail or 0)
+        near = own.applied(self.full_items)
+        if near is None or self.full_items is None:
+            return None, ()
+        return near, (Base(self.near_base, self.full_items), Base(self.base, near))
+
+
+def content_of(form: str, kind: str | None, data: bytes | None, items: bytes | None) -> Content:
+    """What a write holds, from its columns."""
+    return Content(form, Encoded(kind or "", data or b"")) if items is None else Content(form, items=items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +118,8 @@ class StoredState:
 
     row: StateRow
     data: dict[str, Any]
-    channels: dict[str, Reference]
-    writes: list[tuple[str, str, Reference]]
+    channels: dict[str, tuple[Content, Bases]]
+    writes: list[tuple[str, str, Content]]
 
     @classmethod
     def of(cls, row: StateRow) -> StoredState:
@@ -97,15 +127,14 @@ class StoredState:
         return cls(
             row,
             orjson.loads(row.state_data),
-            {version[0]: Reference.of(*version[1:]) for version in row.versions or ()},
-            [(write[0], write[1], Reference.of(*write[2:])) for write in row.writes or ()],
+            {version[0]: VersionRow(*version).held() for version in row.versions or ()},
+            [(write[0], write[1], content_of(*write[2:])) for write in row.writes or ()],
         )
 
     @property
-    def needed(self) -> set[bytes]:
-        """The hashes of values that stand in the space."""
-        named = [*self.channels.values(), *(reference for _, _, reference in self.writes)]
-        return {reference.hash for reference in named if reference.encoded is None}
+    def contents(self) -> list[Content]:
+        """All that is held."""
+        return [*(content for content, _ in self.channels.values()), *(content for _, _, content in self.writes)]
 
     @property
     def head(self) -> Head:
@@ -117,7 +146,8 @@ class StoredState:
                 scalar = scalars[channel]
                 head[channel] = Held.of_scalar(str(version), scalar)
             elif channel in self.channels:
-                head[channel] = Held(str(version), self.channels[channel].hash)
+                content, bases = self.channels[channel]
+                head[channel] = Held(str(version), content.hash, form=content.form, bases=bases)
             else:
                 head[channel] = Held(str(version))
         return head
@@ -128,8 +158,9 @@ class StoredState:
         if state_hash(hashes(self.head)) != row.state_hash:
             raise StateDamaged(f"the state {row.checkpoint_id} is damaged", checkpoint_id=str(row.checkpoint_id))
         channel_values = dict(self.data["channel_values"])
-        for channel, reference in self.channels.items():
-            channel_values.setdefault(channel, reference.value(serde, values))
+        for channel, (content, _) in self.channels.items():
+            if channel not in channel_values:
+                channel_values[channel] = content.value(serde, values)
         checkpoint: Checkpoint = {**self.data, "id": str(row.checkpoint_id), "channel_values": channel_values}  # type: ignore[typeddict-item]  # as it was given to put
         metadata: CheckpointMetadata = orjson.loads(row.metadata)
         return CheckpointTuple(
@@ -137,9 +168,7 @@ class StoredState:
             checkpoint=checkpoint,
             metadata=metadata,
             parent_config=config_of(row.thread, row.checkpoint_ns, row.parent_id) if row.parent_id else None,
-            pending_writes=[
-                (task, channel, reference.value(serde, values)) for task, channel, reference in self.writes
-            ],
+            pending_writes=[(task, channel, content.value(serde, values)) for task, channel, content in self.writes],
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langgraph.checkpoint.base import (
@@ -13,13 +13,16 @@ from langgraph.checkpoint.base import (
     Checkpoint,
     CheckpointMetadata,
     CheckpointTuple,
+    DeltaChannelHistory,
     get_checkpoint_id,
     get_serializable_checkpoint_metadata,
 )
 
-from agents.checkpoints import sql
+from agents.checkpoints import copying, deletion, sql
 from agents.checkpoints.codec import jsonb_text
 from agents.checkpoints.connections import scoped
+from agents.checkpoints.contents import Contents
+from agents.checkpoints.deltas import LINEAGE_OF_EXACT, LINEAGE_OF_LATEST, Ancestor, StoredHistory
 from agents.checkpoints.errors import StateDamaged
 from agents.checkpoints.listing import Listing
 from agents.checkpoints.reading import Head, StateRow, StoredState
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 
     from langchain_core.runnables import RunnableConfig
 
+    from agents.checkpoints.codec import Encoded
+    from agents.checkpoints.contents import Content
     from agents.checkpoints.store import Fence
     from agents.checkpoints.threads import EnsureThread
 
@@ -61,11 +66,15 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
         """
         super().__init__(serde=StrictSerializer(allowed))
         self._store = StateStore(fence, ensure_thread)
+        self._contents = Contents()
 
     def get_next_version(self, current: str | None, channel: None) -> str:
         """A version after `current`, never the same on two branches of a thread."""
         number = int(str(current).split(".")[0]) if current else 0
         return f"{number + 1:010d}.{random.getrandbits(40):010x}"  # tells branches apart
+
+    def _content(self, value: object) -> tuple[Content, Sequence[Encoded]]:
+        return self._contents.of(self.serde, value)
 
     def put(
         self,
@@ -95,11 +104,12 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
             nonlocal held
             versions, values = checkpoint["channel_versions"], checkpoint["channel_values"]
             given = {channel: version for channel, version in versions.items() if channel in values}
+            before = self._store.head(session, epoch, ns, parent) if parent else {}
             planned = plan_state(
-                self.serde,
+                self._content,
                 checkpoint,
-                given | new_versions if moved else new_versions,  # what was stored before may be gone
-                self._store.head(session, epoch, ns, parent) if parent else {},
+                given | new_versions if moved or not before else new_versions,  # what was stored before may be gone
+                before,
                 lambda versions: self._store.versions(session, ns, versions),
             )
             held = planned.head
@@ -125,7 +135,7 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
         """
         names = config["configurable"]
         parameters = {
-            **plan_writes(self.serde, writes).parameters(),
+            **plan_writes(self._content, writes).parameters(),
             "ns": names.get("checkpoint_ns", ""),
             "id": _checkpoint_uuid(names["checkpoint_id"]),
             "task": task_id,
@@ -155,7 +165,8 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
                 try:
                     return self._build([state])[0]
                 except StateDamaged:  # or deleted between two statements of this read
-                    if not tries_left or self._store.is_unmoved(state):
+                    row = state.row
+                    if not tries_left or self._store.is_unmoved(row.session_id, row.epoch, row.space_id):
                         raise
         return None
 
@@ -188,12 +199,76 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
             return page, listing.after(rows)
 
     def _build(self, states: Sequence[StoredState]) -> Sequence[CheckpointTuple]:
-        values = self._store.values(states)
+        contents = [content for state in states for content in state.contents]
+        values = self._store.values(contents, {state.row.space_id for state in states})
         return [state.build(self.serde, values) for state in states]
+
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """What each channel is rebuilt from at the checkpoint that `config` names, or the latest.
+
+        Raises StateDamaged if a value is missing or not what was put.
+        """
+        names, wanted = config["configurable"], get_checkpoint_id(config)
+        session = session_of(names["thread_id"])[0]
+        parameters: dict[str, Any] = {
+            "session": session,
+            "ns": names.get("checkpoint_ns", ""),
+            "channels": list(channels),
+        }
+        statement = LINEAGE_OF_EXACT if wanted else LINEAGE_OF_LATEST
+        if wanted:
+            parameters["id"] = canonical_uuid(wanted)
+        with scoped():
+            for tries_left in reversed(range(TRIES)):
+                ancestors = [Ancestor(*row) for row in self._store.fetch(statement, parameters)]
+                history = StoredHistory.of(ancestors)
+                try:
+                    values = self._store.values(history.contents, {one.space_id for one in ancestors})
+                    return history.build(channels, self.serde, values)
+                except StateDamaged:  # or deleted between two statements of this read
+                    if not tries_left or self._store.is_unmoved(session, ancestors[0].epoch, ancestors[0].space_id):
+                        raise
+        raise StateDamaged
 
     def delete_thread(self, thread_id: str) -> None:
         """Delete all of a thread, and the values that no other thread of its mission has."""
-        self._store.delete(session_of(thread_id)[0])
+        deletion.delete_thread(session_of(thread_id)[0])
+
+    def delete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Delete the checkpoints of these runs with their writes, in every thread, so in copies too.
+
+        What a delta channel was to be rebuilt from goes with them.
+        """
+        deletion.delete_runs([str(run) for run in run_ids])
+
+    def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest", keep: int = 1) -> None:
+        """Delete checkpoints of threads: all of them ("delete"), or all but the newest `keep` of each namespace.
+
+        The latter leaves named checkpoints, bases of forks, those whose question waits for an answer, and the
+        ancestors that delta channels need. Those that stay are not touched: a parent may be gone.
+        Raises ValueError for another strategy, and for a `keep` under 1.
+        """
+        if isinstance(thread_ids, str) or strategy not in ("keep_latest", "delete") or keep < 1:
+            raise ValueError(f"cannot prune {thread_ids!r} by {strategy!r}, keeping {keep}")
+        for thread_id in thread_ids:
+            session = session_of(thread_id)[0]
+            if strategy == "delete":
+                deletion.delete_thread(session)
+            else:
+                deletion.prune(session, keep)
+
+    def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Copy all of a thread, if there is any, to one that has no checkpoints.
+
+        Raises UnknownThread if the target can have none, ThreadNotEmpty if it has some.
+        """
+        source, (target, thread) = session_of(source_thread_id)[0], session_of(target_thread_id)
+        with scoped():
+            if self._store.fetch(sql.EPOCH, {"session": source}):
+                self._store.space(target, thread)
+                copying.copy_thread(source, target)
 
     async def aput(
         self,
@@ -234,9 +309,27 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
             for found in page:
                 yield found
 
+    async def aget_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """As `get_delta_channel_history`."""
+        return await asyncio.to_thread(self.get_delta_channel_history, config=config, channels=channels)
+
     async def adelete_thread(self, thread_id: str) -> None:
         """As `delete_thread`."""
         await asyncio.to_thread(self.delete_thread, thread_id)
+
+    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """As `delete_for_runs`."""
+        await asyncio.to_thread(self.delete_for_runs, run_ids)
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest", keep: int = 1) -> None:
+        """As `prune`."""
+        await asyncio.to_thread(self.prune, thread_ids, strategy=strategy, keep=keep)
+
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """As `copy_thread`."""
+        await asyncio.to_thread(self.copy_thread, source_thread_id, target_thread_id)
 
 
 def _checkpoint_uuid(checkpoint_id: str) -> UUID:

@@ -32,11 +32,12 @@ PUT = (
     SPACE  # noqa: S608  # joined to another constant
     + """, versions AS (
     INSERT INTO agent_channel_versions (session_id, checkpoint_ns, channel, version,
-                                        form, items, kind, body, raw)
-    SELECT %(session)s, %(ns)s, given.channel, given.version,
-           given.form, given.items, given.kind, given.body, given.raw
+                                        form, level, base, head, tail, items, kind, body, raw)
+    SELECT %(session)s, %(ns)s, given.channel, given.version, given.form, coalesce(given.level, 0), given.base,
+           coalesce(given.head, 0), coalesce(given.tail, 0), given.items, given.kind, given.body, given.raw
     FROM space, json_to_recordset(%(rows)s::json)
-        given(channel text, version text, form text, items bytea, kind text, body json, raw bytea)
+        given(channel text, version text, form text, level smallint, base text, head int, tail int, items bytea,
+              kind text, body json, raw bytea)
     ON CONFLICT DO NOTHING
     RETURNING coalesce(octet_length(raw), octet_length(body::text)) AS size
 ), demoted AS (
@@ -81,26 +82,45 @@ SELECT 1 FROM space
 """
 )
 
+# Limits that limit nothing: without them a planner that knows no sizes yet joins whole threads.
+
+# A channel version with the one that it is a splice of, and the one that this is: reading.VersionRow.
+VERSION = """ROW(version.channel, version.version, version.form, version.kind,
+    coalesce(version.raw, convert_to(version.body::text, 'UTF8')), version.items,
+    version.level::int, version.base, version.head, version.tail,
+    near.items, near.base, near.head, near.tail, whole.items)"""
+BASES = """
+LEFT JOIN LATERAL (
+    SELECT * FROM agent_channel_versions base
+    WHERE base.session_id = version.session_id AND base.checkpoint_ns = version.checkpoint_ns
+      AND base.channel = version.channel AND base.version = version.base LIMIT 1) near ON true
+LEFT JOIN LATERAL (
+    SELECT * FROM agent_channel_versions base
+    WHERE base.session_id = near.session_id AND base.checkpoint_ns = near.checkpoint_ns
+      AND base.channel = near.channel AND base.version = near.base LIMIT 1) whole ON true
+"""
+WRITE = """ROW(write.task_id, write.channel, write.form, write.kind,
+    coalesce(write.raw, convert_to(write.body::text, 'UTF8')), write.items)"""
+WRITE_ORDER = """ORDER BY write.task_path COLLATE "C", write.task_id COLLATE "C", write.idx"""
+
 # One row is one checkpoint with all that names its values: columns as reading.StateRow has them.
-_STATE = """
+_STATE = f"""
 SELECT state.session_id, session.thread_id, state.checkpoint_ns, state.checkpoint_id, state.parent_id,
        state.state_data::text, state.metadata::text, state.state_hash, space.epoch, space.space_id,
-       (SELECT array_agg(ROW(version.channel, version.items, version.kind,
-                             coalesce(version.raw, convert_to(version.body::text, 'UTF8'))))
+       (SELECT array_agg({VERSION})
         FROM jsonb_each_text(state.state_data -> 'channel_versions') named
-        JOIN agent_channel_versions version
-          ON version.session_id = state.session_id AND version.checkpoint_ns = state.checkpoint_ns
-         AND version.channel = named.key AND version.version = named.value),
-       (SELECT array_agg(ROW(write.task_id, write.channel, write.items, write.kind,
-                             coalesce(write.raw, convert_to(write.body::text, 'UTF8')))
-                         ORDER BY write.task_path COLLATE "C", write.task_id COLLATE "C", write.idx)
+        CROSS JOIN LATERAL (
+            SELECT * FROM agent_channel_versions held
+            WHERE held.session_id = state.session_id AND held.checkpoint_ns = state.checkpoint_ns
+              AND held.channel = named.key AND held.version = named.value LIMIT 1) version {BASES}),
+       (SELECT array_agg({WRITE} {WRITE_ORDER})
         FROM agent_state_writes write
         WHERE write.session_id = state.session_id AND write.checkpoint_ns = state.checkpoint_ns
           AND write.checkpoint_id = state.checkpoint_id)
 FROM agent_states state
 JOIN agent_sessions session USING (session_id)
 JOIN agent_value_spaces space USING (space_id)
-"""
+"""  # noqa: S608  # joined to constants
 _ONE = "WHERE state.session_id = %(session)s AND state.checkpoint_ns = %(ns)s"
 GET_LATEST = f"{_STATE} {_ONE} ORDER BY state.checkpoint_id DESC LIMIT 1"
 GET_EXACT = f"{_STATE} {_ONE} AND state.checkpoint_id = %(id)s"
@@ -109,40 +129,19 @@ LIST = f"""
 ORDER BY state.checkpoint_id DESC, state.session_id DESC, state.checkpoint_ns DESC LIMIT {{size}}
 """
 
-VERSIONS = """
-SELECT version.channel, version.items, version.kind,
-       coalesce(version.raw, convert_to(version.body::text, 'UTF8'))
+VERSIONS = f"""
+SELECT {VERSION}
 FROM json_each_text(%(versions)s::json) named
-JOIN agent_channel_versions version
-  ON version.session_id = %(session)s AND version.checkpoint_ns = %(ns)s
- AND version.channel = named.key AND version.version = named.value
-"""
+CROSS JOIN LATERAL (
+    SELECT * FROM agent_channel_versions held
+    WHERE held.session_id = %(session)s AND held.checkpoint_ns = %(ns)s
+      AND held.channel = named.key AND held.version = named.value LIMIT 1) version {BASES}
+"""  # noqa: S608  # joined to constants
 
 VALUES = """
-SELECT hash, kind, coalesce(raw, convert_to(body::text, 'UTF8'))
-FROM agent_values WHERE space_id = ANY(%(spaces)s) AND hash = ANY(%(hashes)s)
+SELECT value.hash, value.kind, coalesce(value.raw, convert_to(value.body::text, 'UTF8'))
+FROM agent_items(%(hashes)s) item
+CROSS JOIN LATERAL (
+    SELECT * FROM agent_values stored
+    WHERE stored.space_id = ANY(%(spaces)s) AND stored.hash = item.hash LIMIT 1) value
 """
-
-LOCK_SPACE = """
-SELECT space.space_id
-FROM agent_sessions session JOIN agent_value_spaces space USING (space_id)
-WHERE session.session_id = %(session)s
-FOR UPDATE OF space
-"""
-_NEXT_EPOCH = "UPDATE agent_value_spaces SET epoch = nextval('agent_value_epoch') WHERE space_id = %(space)s"
-_SWEEP = """
-DELETE FROM agent_values WHERE space_id = %(space)s AND hash NOT IN (
-    SELECT version.items FROM agent_sessions session JOIN agent_channel_versions version USING (session_id)
-    WHERE session.space_id = %(space)s AND version.items IS NOT NULL
-  UNION ALL
-    SELECT write.items FROM agent_sessions session JOIN agent_state_writes write USING (session_id)
-    WHERE session.space_id = %(space)s AND write.items IS NOT NULL)
-"""
-# In this order, after LOCK_SPACE: all states of a session, then the values that nothing names any more.
-DELETION = (
-    _NEXT_EPOCH,
-    "DELETE FROM agent_state_writes WHERE session_id = %(session)s",
-    "DELETE FROM agent_channel_versions WHERE session_id = %(session)s",
-    "DELETE FROM agent_states WHERE session_id = %(session)s",
-    _SWEEP,
-)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,9 @@ from agents.checkpoints import sql
 from agents.checkpoints.caches import BoundedCache
 from agents.checkpoints.codec import Encoded
 from agents.checkpoints.connections import raw_cursor, scoped
+from agents.checkpoints.contents import Content, Values, needed
 from agents.checkpoints.errors import SpaceBusy, StateDamaged, UnknownThread
-from agents.checkpoints.reading import Head, Reference, StateRow, StoredState, Values
+from agents.checkpoints.reading import Head, Held, StateRow, StoredState, VersionRow
 from agents.checkpoints.threads import session_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 TRIES = 50  # of a write or a read, while others write or delete in the same place
 KNOWN_SESSIONS = 10_000
-KNOWN_STATES = 2_000  # whose contents the next write may build on
+HEAD_BYTES = 32 * 1024 * 1024  # of contents that the next write may build on
 VALUE_BYTES = 32 * 1024 * 1024
 
 
@@ -46,7 +47,7 @@ class StateStore:
         self._fence = fence
         self._ensure_thread = ensure_thread
         self._spaces: BoundedCache[UUID, tuple[int, UUID]] = BoundedCache(KNOWN_SESSIONS)
-        self._heads: BoundedCache[tuple[UUID, int, str, UUID], Head] = BoundedCache(KNOWN_STATES)
+        self._heads: BoundedCache[tuple[UUID, int, str, UUID], Head] = BoundedCache(HEAD_BYTES, _weight)
         self._values: BoundedCache[bytes, Encoded] = BoundedCache(VALUE_BYTES, lambda value: len(value.data))
 
     def fetch(self, statement: str, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
@@ -63,7 +64,7 @@ class StateStore:
         session, thread = session_of(config["configurable"]["thread_id"])
         moved = False
         for _ in range(TRIES):
-            epoch, _space = self._space(session, thread)
+            epoch, _space = self.space(session, thread)
             parameters = {**plan(epoch, moved), "session": session, "epoch": epoch}
             try:
                 with self._writing(config) as cursor:
@@ -91,8 +92,8 @@ class StateStore:
                     self._fence(cursor, config)
                 yield cursor
 
-    def _space(self, session: UUID, thread: str | None) -> tuple[int, UUID]:
-        """Epoch and id of a session's space; makes the session if it may."""
+    def space(self, session: UUID, thread: str | None) -> tuple[int, UUID]:
+        """Epoch and id of a session's space; makes the session if it may. Raises UnknownThread."""
         known = self._spaces.get(session)
         if known is not None:
             return known
@@ -118,11 +119,16 @@ class StateStore:
         """Keep what a committed checkpoint holds for the next write on top of it."""
         self._heads.put((session, epoch, ns, checkpoint), head)
 
-    def versions(self, session: UUID, ns: str, versions: Mapping[str, str]) -> Mapping[str, bytes]:
-        """The hashes of those channel versions that are stored."""
+    def versions(self, session: UUID, ns: str, versions: Mapping[str, str]) -> Head:
+        """What is held by those of these channel versions that are stored."""
         named = orjson.dumps(versions).decode()
         rows = self.fetch(sql.VERSIONS, {"session": session, "ns": ns, "versions": named})
-        return {channel: Reference.of(*columns).hash for channel, *columns in rows}
+        head: Head = {}
+        for (row,) in rows:
+            version = VersionRow(*row)
+            content, bases = version.held()
+            head[version.channel] = Held(version.version, content.hash, form=content.form, bases=bases)
+        return head
 
     def latest(self, statement: str, parameters: Mapping[str, Any]) -> StoredState | None:
         """The one state that a statement finds, and what it needs to be built."""
@@ -136,22 +142,22 @@ class StateStore:
         transaction.on_commit(lambda: self.remember_head(*key, state.head))
         return state
 
-    def values(self, states: Sequence[StoredState]) -> Values:
-        """The values that states need from their spaces, as far as they are there.
+    def values(self, contents: Iterable[Content], spaces: Iterable[UUID]) -> Values:
+        """The values that these name, as far as they are there.
 
         Raises StateDamaged if one is not what its hash says.
         """
         found: dict[bytes, Encoded] = {}
         missing: list[bytes] = []
-        for value_hash in {needed for state in states for needed in state.needed}:
+        for value_hash in needed(contents):
             known = self._values.get(value_hash)
             if known is None:
                 missing.append(value_hash)
             else:
                 found[value_hash] = known
         if missing:
-            spaces = list({state.row.space_id for state in states})
-            for value_hash, kind, data in self.fetch(sql.VALUES, {"spaces": spaces, "hashes": missing}):
+            parameters = {"spaces": list(spaces), "hashes": b"".join(missing)}
+            for value_hash, kind, data in self.fetch(sql.VALUES, parameters):
                 encoded = Encoded(kind, data)
                 if encoded.hash != value_hash:
                     raise StateDamaged(f"the value {value_hash.hex()} is damaged", value=value_hash.hex())
@@ -159,18 +165,11 @@ class StateStore:
                 self._values.put(value_hash, encoded)
         return found
 
-    def is_unmoved(self, state: StoredState) -> bool:
-        """Whether nothing was deleted in the state's space since it was read."""
-        row = state.row
-        return self.fetch(sql.EPOCH, {"session": row.session_id}) == [(row.epoch, row.space_id)]
+    def is_unmoved(self, session: UUID, epoch: int, space: UUID) -> bool:
+        """Whether nothing was deleted in the session's space since that epoch."""
+        return self.fetch(sql.EPOCH, {"session": session}) == [(epoch, space)]
 
-    def delete(self, session: UUID) -> None:
-        """Delete all states of a session, and the values that nothing else in its space names."""
-        with scoped() as connection, transaction.atomic(), raw_cursor(connection) as cursor:
-            row = cursor.execute(sql.LOCK_SPACE, {"session": session}).fetchone()
-            if row is None:
-                return
-            parameters = {"session": session, "space": row[0]}
-            for statement in sql.DELETION:
-                cursor.execute(statement, parameters)
-        self._spaces.drop(session)
+
+def _weight(head: Head) -> int:
+    """About how many bytes are kept of it."""
+    return sum(200 + sum(len(base.items) for base in held.bases) for held in head.values()) + 200

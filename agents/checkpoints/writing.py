@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from langgraph.checkpoint.base import WRITES_IDX_MAP, ChannelVersions, Checkpoint
 
-from agents.checkpoints.codec import Encoded, columns, encode, hex_text, is_short_scalar, state_hash
+from agents.checkpoints.codec import Encoded, columns, hex_text, is_short_scalar, state_hash
+from agents.checkpoints.contents import Content
 from agents.checkpoints.reading import Head, Held, hashes
+from agents.checkpoints.splices import Bases, bases_after, splice
 from agents.models.states import Form
 
-if TYPE_CHECKING:
-    from langgraph.checkpoint.serde.base import SerializerProtocol
+FindVersions = Callable[[Mapping[str, str]], Head]
+"""From channels and versions to what those versions hold that are stored."""
 
-FindVersions = Callable[[Mapping[str, str]], Mapping[str, bytes]]
-"""From channels and versions to the hashes of those versions that are stored."""
+MakeContent = Callable[[object], tuple[Content, Sequence[Encoded]]]
+"""From a value to what holds it, and the stored values that this names."""
 
 
 @dataclass(slots=True)
@@ -27,13 +29,32 @@ class Rows:
     rows: list[dict[str, Any]] = field(default_factory=list)
     values: dict[bytes, Encoded] = field(default_factory=dict)
 
-    def add(self, encoded: Encoded, **names: object) -> None:
-        """A row; a short value stands in it."""
-        if encoded.is_short:
-            self.rows.append({**names, "form": Form.INLINE, **columns(encoded)})
+    def add(self, content: Content, values: Sequence[Encoded], **names: object) -> None:
+        """A row."""
+        if content.encoded is not None:
+            self.rows.append({**names, "form": content.form, **columns(content.encoded)})
         else:
-            self.rows.append({**names, "form": Form.VALUE, "items": hex_text(encoded.hash)})
-            self.values[encoded.hash] = encoded
+            self.rows.append({**names, "form": content.form, "items": hex_text(content.items or b"")})
+            self.values.update((one.hash, one) for one in values)
+
+    def add_version(self, content: Content, values: Sequence[Encoded], channel: str, version: str, held: Held) -> Bases:
+        """The row of a channel version, as a splice of what the channel held before; returns the next one's bases."""
+        if content.items is None or content.form == Form.VALUE:
+            self.add(content, values, channel=channel, version=version)
+            return ()
+        bases = held.bases if held.form == content.form else ()
+        part = splice(content.items, bases)
+        self.add(
+            Content(content.form, items=part.items),
+            values[part.head : len(values) - part.tail],  # the others are there for as long as the epoch holds
+            channel=channel,
+            version=version,
+            level=part.level,
+            base=part.base,
+            head=part.head,
+            tail=part.tail,
+        )
+        return bases_after(version, content.items, part.level, bases)
 
     def parameters(self) -> dict[str, str]:
         """As the statements take them. One order of values, so that two writers never lock each other out."""
@@ -60,7 +81,7 @@ class StatePlan:
 
 
 def plan_state(
-    serde: SerializerProtocol,
+    content_of: MakeContent,
     checkpoint: Checkpoint,
     fresh: ChannelVersions,
     parent: Head,
@@ -73,16 +94,17 @@ def plan_state(
     """
     given, versions = checkpoint["channel_values"], checkpoint["channel_versions"]
     plan = StatePlan({}, Rows())
-    for channel, version in fresh.items():
-        is_held = channel in versions and versions[channel] == version
+    for channel, number in fresh.items():
+        version = str(number)
+        is_held = channel in versions and versions[channel] == number
         if channel not in given:
-            held = Held(str(version))
+            held = Held(version)
         elif is_held and is_short_scalar(given[channel]):
-            held = Held.of_scalar(str(version), given[channel])
+            held = Held.of_scalar(version, given[channel])
         else:
-            encoded = encode(serde, given[channel])
-            held = Held(str(version), encoded.hash)
-            plan.rows.add(encoded, channel=channel, version=str(version))
+            content, values = content_of(given[channel])
+            bases = plan.rows.add_version(content, values, channel, version, parent.get(channel, Held("")))
+            held = Held(version, content.hash, form=content.form, bases=bases)
         if is_held:
             plan.head[channel] = held
     earlier = {channel: str(version) for channel, version in versions.items() if channel not in plan.head}
@@ -105,16 +127,16 @@ def _earlier(
             if channel not in found and channel in given and is_short_scalar(given[channel]):
                 head[channel] = Held.of_scalar(version, given[channel])
             else:
-                head[channel] = Held(version, found.get(channel))
+                head[channel] = found.get(channel, Held(version))
     return head
 
 
-def plan_writes(serde: SerializerProtocol, writes: Sequence[tuple[str, Any]]) -> Rows:
+def plan_writes(content_of: MakeContent, writes: Sequence[tuple[str, Any]]) -> Rows:
     """The rows of a task's writes. Special ones have fixed places: of two such the last counts."""
     placed: dict[int, tuple[str, Any]] = {}
     for position, (channel, value) in enumerate(writes):
         placed[WRITES_IDX_MAP.get(channel, position)] = channel, value
     rows = Rows()
     for place, (channel, value) in placed.items():
-        rows.add(encode(serde, value), idx=place, channel=channel)
+        rows.add(*content_of(value), idx=place, channel=channel)
     return rows

@@ -19,6 +19,9 @@ class Form(StrEnum):
 
     INLINE = "inline"  # in the row itself
     VALUE = "value"  # in the value space, under the hash in `items`
+    LIST = "list"  # there too, item by item, under the hashes in `items`
+    DICT = "dict"  # as a list of pairs
+    SNAPSHOT = "snapshot"  # as a list, wrapped as LangGraph wraps those of delta channels
 
 
 class VerbatimJSONField(models.Field):  # type: ignore[type-arg]  # Django's Field takes no parameters at run time
@@ -55,6 +58,7 @@ class AgentState(models.Model):
     `state_data` is the checkpoint without its long values: versions of channels, what each node has seen,
     short scalars. `state_hash` covers the contents of all channels. `size_bytes` is what the checkpoint added
     to the stored values. `state_id` is the checkpoint's id, except where another session has one of that id.
+    A checkpoint that has a name, or from which something was forked, is never pruned.
     """
 
     state_id = models.UUIDField(primary_key=True, editable=False)
@@ -69,6 +73,7 @@ class AgentState(models.Model):
     metadata = models.JSONField(db_default={})
     size_bytes = models.BigIntegerField(db_default=0)
     is_current = models.BooleanField()
+    is_fork_base = models.BooleanField(db_default=False)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -201,7 +201,7 @@ def test_a_checkpoint_can_be_read_in_sql(saver: QueenrightSaver):
     with connection.cursor() as cursor:
         cursor.execute("SELECT state_data -> 'channel_values' ->> 'plan' FROM agent_states")
         assert cursor.fetchone() == ("go",)
-        cursor.execute("SELECT body -> 1 ->> 'a' FROM agent_values")
+        cursor.execute("SELECT body ->> 'a' FROM agent_state_items WHERE channel = 'text' AND place = 1")
         assert cursor.fetchone() == ("2",)
     state = AgentState.objects.get()
     assert state.state_data["channel_values"] == {"plan": "go", "count": 3}
@@ -227,6 +227,9 @@ DAMAGE = {
     "a value is changed": """UPDATE agent_values SET body = '"other"'""",
     "a value is lost": "DELETE FROM agent_values",
     "a short value is changed": """UPDATE agent_channel_versions SET body = '[2]' WHERE channel = 'short'""",
+    "an item is changed": """UPDATE agent_values SET body = '"other"' WHERE body::text LIKE '"0 %'""",
+    "the base of a list is lost": "DELETE FROM agent_channel_versions WHERE channel = 'list' AND level = 0",
+    "an item of a list is lost": "UPDATE agent_channel_versions SET tail = 0, head = 1 WHERE level = 1",
     "a channel is lost": "DELETE FROM agent_channel_versions WHERE channel = 'text'",
     "a scalar is changed": ("UPDATE agent_states SET state_data = jsonb_set(state_data, '{channel_values,plan}', '2')"),
 }
@@ -234,7 +237,11 @@ DAMAGE = {
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
 def test_damage_is_seen_on_load(saver: QueenrightSaver, damage: str):
-    stored = put(saver, config_for(), {"text": LONG, "short": [1], "plan": 1})
+    texts = [f"{n} {LONG}" for n in range(3)]
+    stored = put(saver, config_for(), {"text": LONG, "short": [1], "plan": 1, "list": texts})
+    versions = read(saver, stored).checkpoint["channel_versions"]
+    longer = checkpoint_of({"list": [*texts, LONG.upper()]}, {**versions, "list": "2"})
+    stored = saver.put(stored, longer, {}, {"list": "2"})
     with connection.cursor() as cursor:
         cursor.execute(damage)
     cold = QueenrightSaver()

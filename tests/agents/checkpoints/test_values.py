@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
 from typing import Any, NamedTuple
 
+import numpy
 import ormsgpack
 import pytest
 from django.db import connection
@@ -172,6 +173,32 @@ def test_every_value_comes_back_exactly_from_writes(saver: QueenrightSaver, read
     writes = read(reader, stored).pending_writes
     assert writes is not None
     assert [value for value, write in zip(values, writes, strict=True) if not identical(write[2], value)] == []
+
+
+ARRAYS = [
+    numpy.arange(12, dtype=numpy.int16).reshape(3, 4),
+    numpy.array([numpy.nan, -0.0, numpy.inf]),
+    numpy.zeros((0, 3), dtype=numpy.float32),
+    numpy.asfortranarray(numpy.arange(300).reshape(30, 10)),
+]
+
+
+def test_numpy_arrays_come_back_as_they_were(saver: QueenrightSaver, reader: QueenrightSaver):
+    stored = put(saver, config_for(), {"c": ARRAYS, "d": {"k" * 300: ARRAYS[0], "l": 1}, "e": ARRAYS[3]})
+    found = values_of(reader, stored)
+    for array, other in zip(
+        [*ARRAYS, ARRAYS[0], ARRAYS[3]], [*found["c"], found["d"]["k" * 300], found["e"]], strict=True
+    ):
+        assert (array.dtype, array.shape, array.tobytes()) == (other.dtype, other.shape, other.tobytes())
+
+
+@pytest.mark.parametrize("text", ["x" * 5_000_000, "\ud800" + "ä\0" * 2_500_000], ids=["plain", "broken"])
+def test_a_text_of_five_million_characters_comes_back(saver: QueenrightSaver, reader: QueenrightSaver, text: str):
+    stored = put(saver, config_for(), {"c": text, "list": [text, "x" * 300], "dict": {"a": text}})
+    saver.put_writes(stored, [("c", text)], "task")
+    found = read(reader, stored)
+    assert found.checkpoint["channel_values"] == {"c": text, "list": [text, "x" * 300], "dict": {"a": text}}
+    assert found.pending_writes == [("task", "c", text)]
 
 
 def test_a_top_level_bytearray_stays_one(saver: QueenrightSaver):

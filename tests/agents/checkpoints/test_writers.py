@@ -47,10 +47,9 @@ def assert_whole() -> None:
         assert cursor.fetchall() == []
         for table in ("agent_channel_versions", "agent_state_writes"):
             cursor.execute(f"""
-                SELECT * FROM {table} JOIN agent_sessions USING (session_id)
-                LEFT JOIN agent_values stored
-                  ON stored.space_id = agent_sessions.space_id AND stored.hash = items
-                WHERE items IS NOT NULL AND stored.hash IS NULL""")
+                SELECT * FROM {table} named JOIN agent_sessions session USING (session_id), agent_items(items) item
+                WHERE NOT EXISTS (SELECT FROM agent_values stored
+                                  WHERE stored.space_id = session.space_id AND stored.hash = item.hash)""")
             assert cursor.fetchall() == []
 
 

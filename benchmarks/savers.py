@@ -1,0 +1,379 @@
+"""Our saver beside LangGraph's own, on one PostgreSQL, in turns: each figure is a median over interleaved rounds."""
+
+import asyncio
+import operator
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypedDict
+from uuid import UUID, uuid4
+
+from django.db import connection
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver, ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.base.id import uuid6
+from langgraph.checkpoint.postgres import PostgresSaver
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Durability
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+from agents.checkpoints import QueenrightSaver, scoped
+from agents.models import AgentSession, Project, User, ValueSpace
+from agents.roles import Level
+from benchmarks import tables
+
+ROUNDS = 100
+GROWING_STEPS = 200
+SAME_STEPS = 50
+SUPERSTEPS = 50
+GRAPH_ROUNDS = 5
+THREADS = 8
+RATE_PUTS = 400
+WORDS = [f"{3**number % 46_656:x}{'aeiou'[number % 5]}{'nrstl'[number % 7 % 5]}" for number in range(2000)]
+OURS, THEIRS, SQLITE = "Queenright", "PostgresSaver", "SqliteSaver"
+TABLES = {
+    OURS: ("agent_states", "agent_channel_versions", "agent_values", "agent_state_writes"),
+    THEIRS: ("checkpoints", "checkpoint_blobs", "checkpoint_writes"),
+}
+Saver = BaseCheckpointSaver[Any]
+Savers = dict[str, Saver]
+POOL = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line: what was measured, for each saver, in which unit, and what share of PostgresSaver's is aimed at."""
+
+    what: str
+    unit: str
+    values: dict[str, float]
+    aim: str = ""
+
+    @property
+    def ratio(self) -> float:
+        """Ours as a share of PostgresSaver's."""
+        return self.values[OURS] / self.values[THEIRS]
+
+
+class Thread:
+    """A thread that grows by one checkpoint at a time, in one saver."""
+
+    def __init__(self, saver: Saver) -> None:
+        """A fresh one."""
+        self.saver = saver
+        self.start = self.config = config_of(str(uuid4()))
+        self.versions: ChannelVersions = {}
+        self.step = 0
+
+    def put(self, values: dict[str, Any], changed: list[str]) -> None:
+        """A checkpoint in which these channels are new."""
+        fresh: ChannelVersions = {
+            channel: self.saver.get_next_version(self.versions.get(channel), None) for channel in changed
+        }
+        self.versions = {**self.versions, **fresh}
+        checkpoint: Checkpoint = {
+            "v": 4,
+            "id": str(uuid6()),
+            "ts": "2026-01-01T00:00:00+00:00",
+            "channel_values": values,
+            "channel_versions": dict(self.versions),
+            "versions_seen": {"node": dict(self.versions)},
+            "updated_channels": changed,
+        }
+        metadata: CheckpointMetadata = {"source": "loop" if self.step % 2 else "update", "step": self.step}
+        self.config = self.saver.put(self.config, checkpoint, metadata, fresh)
+        self.step += 1
+
+
+def config_of(thread: str) -> RunnableConfig:
+    """The config of a thread."""
+    return {"configurable": {"thread_id": thread, "checkpoint_ns": ""}}
+
+
+def message(number: int) -> HumanMessage | AIMessage:
+    """One of a conversation, about 400 bytes of words that are never the same."""
+    chance = random.Random(number)
+    text = " ".join(chance.choice(WORDS) for _ in range(60))
+    return (AIMessage if number % 2 else HumanMessage)(text, id=str(UUID(int=chance.getrandbits(128))))
+
+
+def ours(project: Project, user: User) -> QueenrightSaver:
+    """A saver with nothing in its caches, and a mission for each thread."""
+
+    def ensure(session_id: UUID, thread_id: str | None) -> None:
+        space, _ = ValueSpace.objects.get_or_create(pk=session_id)
+        AgentSession.objects.get_or_create(
+            pk=session_id,
+            defaults={
+                "project": project,
+                "user": user,
+                "agent_type": "bench",
+                "level": Level.WORKER,
+                "name": "bench",
+                "root_id": session_id,
+                "space": space,
+                "thread_id": thread_id,
+            },
+        )
+
+    return QueenrightSaver(ensure_thread=ensure)
+
+
+def dsn() -> str:
+    """The address of Django's database."""
+    connection.ensure_connection()
+    info = connection.connection.info
+    return f"host={info.host} port={info.port} dbname={info.dbname} user={info.user}"
+
+
+@contextmanager
+def savers(project: Project, user: User) -> Iterator[Savers]:
+    """One of each, ready."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ConnectionPool[Any](dsn(), min_size=1, max_size=THREADS, kwargs=POOL) as pool,
+        SqliteSaver.from_conn_string(str(Path(folder) / "states.db")) as sqlite,
+    ):
+        theirs = PostgresSaver(pool)
+        theirs.setup()
+        yield {OURS: ours(project, user), THEIRS: theirs, SQLITE: sqlite}
+
+
+def run(project: Project, user: User) -> list[Figure]:
+    """All figures."""
+    with savers(project, user) as all_three:
+        on_postgres = {name: all_three[name] for name in (OURS, THEIRS)}
+        return [
+            growing_bytes(on_postgres),
+            unchanged_bytes(on_postgres),
+            *[put_cpu(all_three, name, size, aim) for name, size, aim in (("1 KB", 1, "0.9"), ("50 KB", 50, "0.6"))],
+            *reads(all_three, lambda: ours(project, user)),
+            rate(on_postgres),
+            listing(all_three),
+            *[graph(all_three, durability, aim) for durability, aim in DURABILITIES],
+            asyncio.run(async_graph(all_three[OURS], dsn())),
+        ]
+
+
+def growing_bytes(contenders: Savers) -> Figure:
+    """Bytes on disk after steps that add a message each, with the write that brought it."""
+
+    def steps(thread: Thread) -> None:
+        messages = []
+        for step in range(GROWING_STEPS):
+            messages.append(message(step))
+            thread.put({"messages": list(messages), "step": step}, ["messages", "step"])
+            thread.saver.put_writes(thread.config, [("messages", [message(step + 1)])], str(uuid4()))
+
+    return Figure(f"{GROWING_STEPS} growing steps", "bytes", added_bytes(contenders, steps), "0.06")
+
+
+def unchanged_bytes(contenders: Savers) -> Figure:
+    """Bytes on disk after steps that leave a long string as it is but say that it is new."""
+
+    def steps(thread: Thread) -> None:
+        for step in range(SAME_STEPS):
+            thread.put({"text": incompressible(50), "step": step}, ["text", "step"])
+
+    return Figure(f"50 KB string, {SAME_STEPS} steps", "bytes", added_bytes(contenders, steps), "0.08")
+
+
+def incompressible(kilobytes: int) -> str:
+    """Always the same text, that PostgreSQL cannot make much shorter."""
+    return "".join(characters(number) for number in range(kilobytes * 32))
+
+
+def characters(number: int) -> str:
+    """Thirty-two characters that follow from a number."""
+    return f"{pow(7, number + 99, 2**128 - 159):032x}"
+
+
+def added_bytes(contenders: Savers, steps: Callable[[Thread], None]) -> dict[str, float]:
+    """What the tables and indexes of each saver grew by."""
+    sizes: dict[str, float] = {}
+    for name, saver in contenders.items():
+        before = table_bytes(name)
+        steps(Thread(saver))
+        sizes[name] = table_bytes(name) - before
+    return sizes
+
+
+def table_bytes(name: str) -> int:
+    """The size of a saver's tables with their indexes."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sum(pg_total_relation_size(name::regclass)) FROM unnest(%s::text[]) name", [list(TABLES[name])]
+        )
+        return int(cursor.fetchone()[0])
+
+
+def interleaved(tasks: dict[str, Callable[[], object]], rounds: int, clock: Callable[[], float]) -> dict[str, float]:
+    """The median of each task by a clock in seconds, in ms; one round of all before the next."""
+    spent: dict[str, list[float]] = {name: [] for name in tasks}
+    for number in range(rounds + 5):
+        for name, task in tasks.items():
+            began = clock()
+            task()
+            if number >= 5:
+                spent[name].append((clock() - began) * 1000)
+    return {name: statistics.median(times) for name, times in spent.items()}
+
+
+def put_cpu(contenders: Savers, name: str, kilobytes: int, aim: str) -> Figure:
+    """The client's CPU for one checkpoint in which a text of this size is new."""
+    tasks: dict[str, Callable[[], object]] = {}
+    for contender, saver in contenders.items():
+        tasks[contender] = putting(Thread(saver), kilobytes)
+    return Figure(f"put, {name}, client CPU", "ms", interleaved(tasks, ROUNDS, time.thread_time), aim)
+
+
+def putting(thread: Thread, kilobytes: int) -> Callable[[], None]:
+    """Each call puts one checkpoint with another text."""
+    text = incompressible(kilobytes)
+
+    def put() -> None:
+        thread.put({"text": f"{thread.step} {text}", "step": thread.step}, ["text", "step"])
+
+    return put
+
+
+def reads(contenders: Savers, fresh: Callable[[], Saver]) -> list[Figure]:
+    """The latest state, with and without anything in our caches; the other savers have none."""
+
+    def filled(values: dict[str, Any]) -> dict[str, RunnableConfig]:
+        threads = {name: Thread(saver) for name, saver in contenders.items()}
+        for thread in threads.values():
+            thread.put(values, list(values))
+        return {name: thread.start for name, thread in threads.items()}
+
+    def tasks(configs: dict[str, RunnableConfig]) -> dict[str, Callable[[], object]]:
+        return {name: lambda n=name: contenders[n].get_tuple(configs[n]) for name in contenders}  # type: ignore[misc]
+
+    long = filled({"messages": [message(number) for number in range(100)]})
+    short = filled({"text": incompressible(1), "step": 1})
+    cold = {**tasks(long), OURS: lambda: fresh().get_tuple(long[OURS])}
+    return [
+        Figure("get latest, 100 messages, warm", "ms", interleaved(tasks(long), ROUNDS, time.perf_counter), "0.4"),
+        Figure("get latest, 100 messages, cold", "ms", interleaved(cold, ROUNDS, time.perf_counter), "1.0"),
+        Figure("get latest, 1 KB, warm", "ms", interleaved(tasks(short), ROUNDS, time.perf_counter), "under 1 ms"),
+    ]
+
+
+def rate(contenders: Savers) -> Figure:
+    """Checkpoints a second by threads that share one saver."""
+    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(GRAPH_ROUNDS):
+        for name, saver in contenders.items():
+            rates[name].append(puts_a_second(saver))
+    return Figure(
+        f"puts, {THREADS} threads", "a second", {name: statistics.median(all_) for name, all_ in rates.items()}, "2.0"
+    )
+
+
+def puts_a_second(saver: Saver) -> float:
+    """By threads that each write a thread of their own."""
+
+    @scoped()
+    def work(thread: Thread) -> None:
+        put = putting(thread, 1)
+        for _ in range(RATE_PUTS // THREADS):
+            put()
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        threads = [Thread(saver) for _ in range(THREADS)]
+        for thread in threads:
+            thread.put({"step": 0}, ["step"])
+        began = time.perf_counter()
+        list(pool.map(work, threads))
+        return RATE_PUTS / (time.perf_counter() - began)
+
+
+def listing(contenders: Savers) -> Figure:
+    """Ten of two hundred checkpoints with growing lists, by a filter that half of them pass."""
+    tasks: dict[str, Callable[[], object]] = {}
+    for name, saver in contenders.items():
+        thread = Thread(saver)
+        for step in range(GROWING_STEPS):
+            thread.put({"messages": [message(number) for number in range(step // 2)]}, ["messages"])
+        tasks[name] = lambda one=saver, start=thread.start: list(one.list(start, filter={"source": "loop"}, limit=10))  # type: ignore[misc]
+    return Figure("list 10 of 200, filtered", "ms", interleaved(tasks, ROUNDS // 4, time.perf_counter), "0.5")
+
+
+DURABILITIES: tuple[tuple[Durability, str], ...] = (("sync", "0.8"), ("async", "1.0"), ("exit", "1.0"))
+
+
+class State(TypedDict):
+    """What the three nodes say."""
+
+    said: Annotated[list[Any], operator.add]
+
+
+def unless_over(following: str) -> Callable[[State], str]:
+    """The edge to the following node, until there were enough supersteps."""
+    return lambda state: END if len(state["said"]) >= SUPERSTEPS else following
+
+
+def three_nodes(saver: Saver) -> Any:
+    """A graph that goes round through three nodes until there were enough supersteps."""
+    graph = StateGraph(State)
+    for name in "abc":
+        graph.add_node(name, lambda state: {"said": [message(len(state["said"]))]})
+    graph.add_edge(START, "a")
+    for one, other in ("ab", "bc", "ca"):
+        graph.add_conditional_edges(one, unless_over(other), [other, END])
+    return graph.compile(saver)
+
+
+def graph_config() -> RunnableConfig:
+    """A fresh thread, and leave to go round often enough."""
+    return {**config_of(str(uuid4())), "recursion_limit": SUPERSTEPS + 5}
+
+
+def graph(contenders: Savers, durability: Durability, aim: str) -> Figure:
+    """Wall time of a superstep."""
+    graphs = {name: three_nodes(saver) for name, saver in contenders.items()}
+    tasks: dict[str, Callable[[], object]] = {
+        name: lambda g=compiled: g.invoke({"said": []}, graph_config(), durability=durability)  # type: ignore[misc]
+        for name, compiled in graphs.items()
+    }
+    spent = interleaved(tasks, GRAPH_ROUNDS, time.perf_counter)
+    each = {name: ms / SUPERSTEPS for name, ms in spent.items()}
+    return Figure(f"graph, {SUPERSTEPS} supersteps, {durability}", "ms a step", each, aim)
+
+
+async def async_graph(saver: Saver, address: str) -> Figure:
+    """`ainvoke` on ours and on AsyncPostgresSaver, which stands in PostgresSaver's column."""
+    spent: dict[str, list[float]] = {OURS: [], THEIRS: []}
+    async with AsyncConnectionPool[Any](address, min_size=1, max_size=THREADS, kwargs=POOL) as pool:
+        graphs = {OURS: three_nodes(saver), THEIRS: three_nodes(AsyncPostgresSaver(pool))}
+        for _ in range(GRAPH_ROUNDS):
+            for name, compiled in graphs.items():
+                began = time.perf_counter()
+                await compiled.ainvoke({"said": []}, graph_config(), durability="sync")
+                spent[name].append((time.perf_counter() - began) * 1000 / SUPERSTEPS)
+    medians = {name: statistics.median(times) for name, times in spent.items()}
+    return Figure(f"ainvoke, {SUPERSTEPS} supersteps, beside AsyncPostgresSaver", "ms a step", medians, "1.0")
+
+
+def table(figures: list[Figure]) -> str:
+    """Each figure for each saver, and ours as a share of PostgresSaver's."""
+    rows = [
+        (
+            f"{figure.what} ({figure.unit})",
+            *[f"{figure.values[name]:,.4g}" if name in figure.values else "" for name in (OURS, THEIRS, SQLITE)],
+            f"{figure.ratio:.3f}",
+            figure.aim,
+        )
+        for figure in figures
+    ]
+    return tables.table("Savers, interleaved on one PostgreSQL", ("", OURS, THEIRS, SQLITE, "ratio", "aim"), rows)
