@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agents.checkpoints.codec import JSON, Encoded, decode, encode
+from agents.checkpoints.codec import JSON, MESSAGE, Encoded, Encoder, decode
 from agents.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Writer:
     known: set[str]
     fresh: dict[str, Any] = field(default_factory=dict)
     _lists: dict[str, tuple[str, list[bytes]]] = field(default_factory=dict)
+    _encoder: Encoder = field(default_factory=Encoder)
 
     def take_fresh(self) -> dict[str, Any]:
         """The values that were referred to since it was last asked, by hash."""
@@ -45,7 +46,7 @@ class Writer:
         """A channel's value; a list names what it shares with the one that the channel held before."""
         if type(value) is not list or len(value) < LEAST_ITEMS:
             return self.value(value)
-        items = [encode(self.serde, item) for item in value]
+        items = [self._encoder.encode(self.serde, item) for item in value]
         hashes = [item.hash for item in items]
         base, before = self._lists.get(name, ("", []))
         head = _common(before, hashes)
@@ -56,7 +57,7 @@ class Writer:
 
     def value(self, value: Any) -> Reference:
         """A value: in the reference if it is short, else by its hash."""
-        return self._reference(encode(self.serde, value))
+        return self._reference(self._encoder.encode(self.serde, value))
 
     def _reference(self, encoded: Encoded) -> Reference:
         if encoded.is_short:
@@ -71,6 +72,8 @@ class Writer:
 def _told(encoded: Encoded) -> dict[str, Any]:
     if encoded.kind == JSON:
         return {"json": orjson.Fragment(encoded.data)}
+    if encoded.kind == MESSAGE:
+        return {"message": orjson.Fragment(encoded.data)}
     return {"kind": encoded.kind, "data": b64encode(encoded.data).decode()}
 
 
@@ -124,7 +127,8 @@ class Reader:
         else:
             raise ArchiveDamaged("A value is named that is not in it.")
         try:
-            return decode(self.serde, encoded)
+            value = decode(self.serde, encoded)
+            return type(value).model_validate(value.model_dump()) if encoded.kind == MESSAGE else value
         except Exception as error:  # whatever a decoder makes of bytes from outside
             raise ArchiveDamaged("A value in it cannot be read.") from error
 
@@ -132,6 +136,8 @@ class Reader:
 def _encoded(told: Any) -> Encoded:
     if isinstance(told, dict) and "json" in told:
         return Encoded(JSON, orjson.dumps(told["json"]))
+    if isinstance(told, dict) and "message" in told:
+        return Encoded(MESSAGE, orjson.dumps(told["message"]))
     try:
         return Encoded(str(told["kind"]), b64decode(told["data"], validate=True))
     except (TypeError, KeyError, ValueError):

@@ -167,7 +167,7 @@ def start_fork(
     AgentSession.objects.bulk_create([fork])
     start = Start(fork.agent_type, Level(fork.level), fork.name, fork.goal, last.input if last else {})
     _first_runs([fork], [start], command="fork")
-    store.record(_created(fork), fork, actor=person(user.pk))
+    store.record(created(fork), fork, actor=person(user.pk))
     return fork
 
 

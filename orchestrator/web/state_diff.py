@@ -8,7 +8,7 @@ from itertools import takewhile
 from operator import eq
 from typing import Any
 
-from agents.checkpoints.codec import encode
+from agents.checkpoints.codec import Encoder
 from agents.checkpoints.serializer import StrictSerializer
 from orchestrator.web.state_tree import Path
 from orchestrator.web.state_values import LONGEST, clean, is_list, opened, preview, words
@@ -107,7 +107,7 @@ def _inside(old: Any, new: Any, path: Path) -> Iterator[Change] | None:
 
 def _mark(value: Any) -> bytes:
     """What a value is stored as: it tells 1 from True and 1.0, and finds NaN equal to itself."""
-    encoded = encode(_SERDE, value)
+    encoded = Encoder().encode(_SERDE, value)
     return encoded.kind.encode() + encoded.data
 
 
