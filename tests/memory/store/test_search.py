@@ -271,10 +271,14 @@ def test_an_asynchronous_embedder_serves_asynchronous_calls(make_store):
 # Where more passes than is compared
 
 
-@pytest.fixture
-def through_the_index(monkeypatch):
-    """The index answers, though the table is so small that PostgreSQL would rather read all of it."""
+@pytest.fixture(params=[True, False], ids=["expected", "met"])
+def through_the_index(monkeypatch, request):
+    """The index answers, though the table is so small that PostgreSQL would rather read all of it.
+
+    That too many pass is expected by the planner, or found out by meeting them.
+    """
     monkeypatch.setattr(searching, "MOST_COMPARED", 10)
+    monkeypatch.setattr(searching, "FAR_TOO_MANY", 0 if request.param else 1_000_000)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
 
@@ -293,7 +297,7 @@ def test_the_index_finds_what_comparing_all_finds(make_store, through_the_index)
     searches += [SearchOp(("wide",), None, 7, 3, text) for text in TEXTS[::7]]
     searches += [SearchOp(("wide", "b"), None, 5, 0, text) for text in TEXTS[::7]]
     near = store.batch(searches)
-    searching.MOST_COMPARED = len(TEXTS)
+    searching.MOST_COMPARED = searching.FAR_TOO_MANY = len(TEXTS)
     for one, other in zip(near, store.batch(searches), strict=True):
         assert [round(item.score, 5) for item in one] == [round(item.score, 5) for item in other]
 
@@ -323,6 +327,13 @@ def test_deep_pages_are_exact(store, through_the_index, page):
     fill(store)
     expected = sorted(TEXTS)[page.get("offset", 0) :][: page["limit"]]
     assert len(store.search(("wide",), query="aagl", **page)) == len(expected)
+
+
+def test_where_the_planner_expected_too_many_all_that_pass_are_found(make_store, through_the_index):
+    store = make_store()
+    fill(store)
+    found = store.search(("wide", "b"), query="bbgl", filter={"odd": 1}, limit=50)
+    assert sorted(item.key for item in found) == sorted(text for text in TEXTS[1::2] if text[0] == "b")
 
 
 # Namespaces
