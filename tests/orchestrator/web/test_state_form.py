@@ -16,11 +16,11 @@ from agents.models import Rewind
 from agents.roles import Level, Role
 from orchestrator.runtime import agent_types
 from orchestrator.runtime.agent_types import AgentType
+from orchestrator.runtime.states import Change
 from orchestrator.web.state_form import StateForm
 from tests.factories import make_member, make_mission
 from tests.orchestrator.runtime.conftest import run_all
 from tests.orchestrator.runtime.rewinds import edit, head, values
-from tests.orchestrator.runtime.test_edit import Change
 from tests.orchestrator.runtime.test_runner import fresh
 from tests.orchestrator.web.rewinding import Form, make_agent
 from tests.orchestrator.web.test_session_state import messages, save
