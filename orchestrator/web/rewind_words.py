@@ -60,7 +60,9 @@ def consequences(kind: RewindKind, session: AgentSession, at: Checkpoint) -> lis
     """What will happen to the agent, to those around it, and to what it asked. Up to three queries."""
     if kind is RewindKind.FORK:
         return _of_fork(session, at)
+    held = why_not(session)
     return [
+        *([Consequence("alert", f"Not now: {held}")] if held else []),
         Consequence("flag", _of_state(kind, at)),
         Consequence("retrying" if kind is RewindKind.REPLAY else "paused", _of_work(kind, session)),
         *_of_others(kind, session),

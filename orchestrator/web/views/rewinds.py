@@ -93,13 +93,19 @@ def _attempt(request: HttpRequest, session: AgentSession, kind: RewindKind) -> A
     """Raises NotFound where there is nothing to look at, and for agents of a type that nothing here runs."""
     agent_type(session.agent_type)
     sent = request.POST.dict() if request.method == "POST" else None
-    query = sent or ({} if kind is RewindKind.EDIT else request.GET.dict())
-    history = History(session, {"at": query.get("at", "")})
+    history = History(session, {"at": (sent or request.GET).get("at", "")})
+    if kind is RewindKind.EDIT and not sent:
+        history = _current(session)
     if history.selected is None or (history.is_gone and not sent):
         raise NotFound
     gone = StaleVersion("The checkpoint that you looked at has been removed since.") if history.is_gone else None
     form = StateForm(session.agent_type, history.state.values, sent) if kind in _WITH_FORM else None
     return Attempt(kind, history, form, effect_form.chosen_in(sent or {}), conflict=gone)
+
+
+def _current(session: AgentSession) -> History:
+    history = History(session, {})
+    return History(session, {"at": str(history.current.checkpoint_id)}) if history.current else history
 
 
 def _do(request: HttpRequest, session: AgentSession, attempt: Attempt) -> AgentSession:
@@ -141,7 +147,7 @@ def _after(session: AgentSession, attempt: Attempt, error: DomainError) -> Attem
     if attempt.kind is not RewindKind.EDIT or not isinstance(error, StaleVersion) or attempt.form is None:
         history = History(session, {"at": str(attempt.at.checkpoint_id)})
         return replace(attempt, history=attempt.history if history.is_gone else history, conflict=error)
-    history = History(session, {})
+    history = _current(session)
     form = attempt.form.over(session.agent_type, history.state.values)
     return replace(attempt, history=history, form=form, conflict=error)
 
@@ -156,7 +162,7 @@ def _page(
     request: HttpRequest, session: AgentSession, chrome: Chrome, attempt: Attempt, *, status: int = 200
 ) -> HttpResponse:
     kind, history = attempt.kind, attempt.history
-    current = next((one for one in history.listed if one.is_current), attempt.at)
+    current = history.current or attempt.at
     effects = _effects(request, session, attempt)
     context: dict[str, Any] = {
         "section": "missions",

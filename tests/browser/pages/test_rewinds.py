@@ -1,18 +1,23 @@
 """Edit, fork, replay and roll back in the browser, with agents that leave traces in the world."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from agents.lifecycle import SessionStatus
+from agents.ids import new_id
+from agents.lifecycle import Choice, RewindKind, SessionStatus
 from agents.models import AgentSession, Rewind
 from agents.roles import Level
+from agents.services import rewinds
+from agents.services.rewinds import Request
 from tests.factories import make_mission
 from tests.orchestrator.runtime.conftest import run_all
-from tests.orchestrator.runtime.rewinds import head, roll_back, start_of, values
+from tests.orchestrator.runtime.rewinds import choosing, head, roll_back, start_of, values
 from tests.orchestrator.runtime.test_runner import effects, fresh
 from tests.orchestrator.web.rewinding import make_agent
+from tests.orchestrator.web.situations import say
 from tests.orchestrator.web.test_session_state import messages, save
 
 SERIOUS = "axe.run(document, {resultTypes: ['violations']})"
@@ -142,6 +147,29 @@ def test_who_comes_second_finds_the_focus_on_what_happened_and_the_choice_kept(s
     expect(calls(page).get_by_role("radio", name="Repeat")).to_be_checked()
     page.get_by_role("button", name="Replay from 1").click()
     expect(page.locator("#happened")).to_contain_text("replayed Mission")
+
+
+def test_a_rewind_whose_process_died_is_finished_or_given_up_and_a_failure_stays_to_be_read(site, agent, trace):
+    session = agent(tool="trace_wipeably")
+    undo = choosing(session, start_of(session), Choice.UNDO)
+    request = Request(new_id(), RewindKind.ROLLBACK, start_of(session), head(session), undo)
+    page = site.open(f"/agents/{session.pk}/")
+    rewinds.begin(session.pk, request, by=site.user)
+    expect(page.locator("#holds")).to_contain_text("mara has been rolling back Mission")
+    trace.unlink()  # the world has changed: nothing can be taken back
+    page.get_by_role("button", name="Go on").click()
+    expect(page.locator("#conflict")).to_be_focused()
+    expect(page.locator("#conflict")).to_contain_text("Leave a trace")
+    expect(page.locator("#holds")).to_be_hidden()
+    expect(page.locator("#link b")).to_have_text("Live")
+    say(session, "Something new")
+    page.locator("#happened").scroll_into_view_if_needed()
+    expect(page.locator("#happened")).to_contain_text("Something new")
+    expect(page.locator("#conflict")).to_be_visible()
+    rewinds.begin(session.pk, replace(request, rewind_id=new_id()), by=site.user)
+    page.get_by_role("button", name="Give up").click()
+    expect(page.locator("#toasts .toast")).to_contain_text("was given up")
+    expect(page.locator("#happened")).to_contain_text("Given up by mara.")
 
 
 def test_a_double_click_is_one_rewind(site, agent):

@@ -199,6 +199,7 @@ def test_a_running_agent_is_not_replayed_and_the_choices_stay(page, agent):
     session = agent(tool="leave_trace")
     form = opened(page, session, "replay")
     AgentSession.objects.filter(pk=session.pk).update(status=SessionStatus.RUNNING, finished_at=None)
+    assert "Not now: it is running" in text_of(page.get(address(session, "replay", start_of(session))))
     answer = send(page, session, "replay", form, "repeat")
     assert answer.status_code == 409
     assert "is running: pause or stop it first" in text_of(answer)
@@ -273,6 +274,8 @@ def test_what_a_form_sends_is_not_believed(page, agent):
         assert send(page, session, "replay", form, "keep", **more).status_code == 404
     for more in ({call: "undo"}, {call: "burn"}, {f"effect-{new_id()}": "keep"}):
         assert send(page, session, "replay", form, "keep", **more).status_code == 422
+    many = {f"effect-{new_id()}": "keep" for _ in range(1500)}
+    assert send(page, session, "replay", form, "keep", **many).status_code == 422
     assert not Rewind.objects.exists()
 
 
