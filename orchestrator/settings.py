@@ -141,6 +141,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000  # in one form: a choice for each side effect behind a state
 DATA_UPLOAD_MAX_NUMBER_FILES = 300  # in one form; a mission takes fewer, and says so
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from agents.lifecycle import ExecutionStatus, SessionStatus
-from agents.models import AgentEvent, AgentMessage, AgentSession, Approval, ToolExecution
+from agents.lifecycle import ExecutionStatus, RewindStatus, SessionStatus
+from agents.models import AgentEvent, AgentMessage, AgentSession, Approval, Rewind, ToolExecution
 
 # Statuses that somebody wants to hear of; the rest is seen on the lanes.
 _TOLD = (
@@ -33,15 +33,16 @@ class Happening:
     message: AgentMessage | None
     execution: ToolExecution | None
     approval: Approval | None
+    rewind: Rewind | None = None
 
 
 def of_mission(mission_id: UUID, *, limit: int = 50) -> list[Happening]:
-    """What happened in a mission. Five queries."""
+    """What happened in a mission. Six queries."""
     return _told(AgentEvent.objects.filter(correlation_id=mission_id), limit)
 
 
 def of_session(session: AgentSession, *, limit: int = 50) -> list[Happening]:
-    """What happened to one agent. Five queries."""
+    """What happened to one agent. Six queries."""
     return _told(
         AgentEvent.objects.filter(correlation_id=session.root_id).filter(
             Q(aggregate_id=session.pk) | Q(event_data__session_id=str(session.pk))
@@ -56,6 +57,7 @@ def _told(events: QuerySet[AgentEvent], limit: int) -> list[Happening]:
             Q(event_type__in=["session.created", "session.said", "approval.requested", "approval.decided"])
             | Q(event_type="session.moved", event_data__status__in=_TOLD)
             | Q(event_type="tool.moved", event_data__status__in=_TOOLS_TOLD)
+            | Q(event_type="session.rewound", event_data__status__in=[RewindStatus.DONE, RewindStatus.FAILED])
         ).order_by("-timestamp")[:limit]
     )
     return _with_rows(found)
@@ -67,7 +69,10 @@ def _with_rows(events: Sequence[AgentEvent]) -> list[Happening]:
     approvals = Approval.objects.select_related("decided_by").in_bulk(
         [event.aggregate_id for event in events if event.aggregate_type == "approval"]
     )
-    agents = AgentSession.objects.select_related("current_run").in_bulk({_agent(event) for event in events})
+    rewinds = Rewind.objects.select_related("user", "fork").in_bulk(_named(events, "rewind_id"))
+    agents = AgentSession.objects.select_related("current_run", "forked_from").in_bulk(
+        {_agent(event) for event in events}
+    )
     return [
         Happening(
             event.pk,
@@ -78,6 +83,7 @@ def _with_rows(events: Sequence[AgentEvent]) -> list[Happening]:
             messages.get(_id(event, "message_id")),
             executions.get(_id(event, "execution_id")),
             approvals.get(event.aggregate_id),
+            rewinds.get(_id(event, "rewind_id")),
         )
         for event in events
     ]

@@ -43,6 +43,11 @@ def register(kind: AgentType) -> None:
     _TYPES[kind.name] = kind
 
 
+def is_known(name: str) -> bool:
+    """Can agents of this type run here?"""
+    return name in _TYPES
+
+
 def agent_type(name: str) -> AgentType:
     """The kind of agent. Raises NotFound."""
     try:

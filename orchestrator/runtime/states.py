@@ -59,6 +59,14 @@ class Change:
         return bool(self.values) or self.as_node is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One value of a state: its JSON schema, empty where its type has none, and whether it has a reducer."""
+
+    schema: dict[str, Any]
+    reduces: bool
+
+
 class AtRest:
     """Allows writes of a state in a transaction that holds a session which nobody runs."""
 
@@ -127,6 +135,20 @@ def has_tasks(session: AgentSession, checkpoint_id: UUID | None = None) -> bool:
 def nodes(agent_type: str) -> list[str]:
     """The nodes that a change may be made as."""
     return [name for name in graph_for(agent_type).nodes if name != START]
+
+
+def channels(agent_type: str) -> dict[str, Channel]:
+    """The values that a state of this type of agent may have, in the order of its schema."""
+    graph = graph_for(agent_type)
+    hints = get_type_hints(graph.builder.state_schema)
+    return {name: Channel(_schema(hint), _reduces(graph, name)) for name, hint in hints.items()}
+
+
+def _schema(hint: Any) -> dict[str, Any]:
+    try:
+        return TypeAdapter(hint).json_schema()
+    except PydanticUserError:
+        return {}
 
 
 def check(session: AgentSession, checkpoint_id: UUID | None, change: Change) -> dict[str, Any]:

@@ -75,6 +75,11 @@ class History:
         return self.chosen_other or self.parent
 
     @property
+    def current(self) -> Checkpoint | None:
+        """The checkpoint that the agent goes on from."""
+        return next((one for one in self.listed if one.is_current), None)
+
+    @property
     def last_number(self) -> int:
         """The number of the newest checkpoint."""
         return max(len(self.listed) - 1, 0)

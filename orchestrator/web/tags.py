@@ -18,7 +18,7 @@ from agents.models import AgentSession, Approval, ToolExecution
 from agents.selectors.missions import AgentRow
 from agents.selectors.standing import Standing, standing
 from memory.search import MemoryHit
-from orchestrator.web import drawing, markdown, state_values, words
+from orchestrator.web import drawing, markdown, rewind_words, state_values, words
 
 register = template.Library()
 
@@ -34,6 +34,8 @@ FILTERS: dict[str, Callable[[Any], Any]] = {
     "subject": words.subject,
     "markdown": markdown.render,
     "preview": state_values.preview,
+    "rewind_icon": rewind_words.icon,
+    "rewind_details": rewind_words.details,
 }
 for name, function in FILTERS.items():
     register.filter(name, function)

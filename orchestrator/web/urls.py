@@ -3,6 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
+from agents.lifecycle import RewindKind
 from orchestrator.web.views import (
     account,
     agents,
@@ -12,6 +13,7 @@ from orchestrator.web.views import (
     missions,
     new_mission,
     now,
+    rewinds,
     sessions,
     sources,
     system,
@@ -28,6 +30,12 @@ urlpatterns = [
     path("agents/<uuid:session_id>/export.json", archives.download, name="export_session"),
     path("agents/import/", archives.upload, name="import_session"),
     path("agents/<uuid:session_id>/name/", sessions.name, name="name_checkpoint"),
+    path("agents/<uuid:session_id>/edit/", rewinds.show, {"kind": RewindKind.EDIT}, name="edit"),
+    path("agents/<uuid:session_id>/fork/", rewinds.show, {"kind": RewindKind.FORK}, name="fork"),
+    path("agents/<uuid:session_id>/replay/", rewinds.show, {"kind": RewindKind.REPLAY}, name="replay"),
+    path("agents/<uuid:session_id>/rollback/", rewinds.show, {"kind": RewindKind.ROLLBACK}, name="rollback"),
+    path("rewinds/<uuid:rewind_id>/go-on/", rewinds.go_on, name="go_on"),
+    path("rewinds/<uuid:rewind_id>/give-up/", rewinds.give_up, name="give_up"),
     path("agents/<uuid:session_id>/<slug:verb>/", agents.steer, name="steer"),
     path("approvals/", approvals.index, name="approvals"),
     path("approvals/<uuid:approval_id>/", approvals.show, name="approval"),

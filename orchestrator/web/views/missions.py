@@ -82,7 +82,7 @@ def _details(mission: AgentSession, *, more: bool) -> Mapping[str, Any]:
         "messages_said": lambda: sessions.mission_messages(mission.pk),
         "executions": lambda: missions.tool_calls(mission.pk),
         "tabs": lambda: _tabs(missions.tallies(mission.pk)),
-        "sources": lambda: list(MissionSource.objects.of_mission(mission.pk)),
+        "sources": lambda: list(MissionSource.objects.of_mission(mission.origin_id)),
         "result": lambda: reports.result_of(mission),
     }
     return {name: SimpleLazyObject(read) for name, read in reads.items()}

@@ -12,17 +12,18 @@ from django.views.decorators.http import require_POST, require_safe
 
 from agents import access
 from agents.errors import InvalidInput, NotFound
+from agents.lifecycle import RewindKind
 from agents.models import AgentSession
-from agents.selectors import sessions, standing
+from agents.selectors import activity, rewinds, sessions, standing
 from orchestrator import health
-from orchestrator.actions import checkpoint_names
-from orchestrator.web import state_tree
+from orchestrator.actions import checkpoint_names, time_travel
+from orchestrator.web import effect_form, state_tree, steering
 from orchestrator.web.chrome import enter, person
 from orchestrator.web.history import History
 from orchestrator.web.render import render_page
 from orchestrator.web.state_values import as_json
 
-REGIONS = ("head", "checkpoints", "state", "changes", "step", "said", "used")
+REGIONS = ("head", "holds", "checkpoints", "state", "changes", "step", "effects", "said", "used", "happened")
 
 
 @require_safe
@@ -30,10 +31,13 @@ def show(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """The agent's page; its query is `History`'s."""
     session = access.session_for(person(request), session_id)
     enter(request, session.project_id)
-    return _page(request, session, History(session, request.GET.dict()))
+    return page(request, session, History(session, request.GET.dict()))
 
 
-def _page(request: HttpRequest, session: AgentSession, history: History, **more: Any) -> HttpResponse:
+def page(
+    request: HttpRequest, session: AgentSession, history: History, *, status: int = 200, **more: Any
+) -> HttpResponse:
+    """The page, whole or in parts; `more` is what a form on it said in vain."""
     context: dict[str, Any] = {
         "section": "missions",
         "session": session,
@@ -41,6 +45,11 @@ def _page(request: HttpRequest, session: AgentSession, history: History, **more:
         "waiting": SimpleLazyObject(lambda: standing.waiting([session]).get(session.pk)),
         "unheard": SimpleLazyObject(health.unheard),
         "history": history,
+        "verbs": SimpleLazyObject(lambda: steering.rewinds(session, history, request.chrome)),  # type: ignore[attr-defined]
+        "holds": SimpleLazyObject(partial(rewinds.holding, session)),
+        "forks": SimpleLazyObject(partial(rewinds.forks, session)),
+        "effects": SimpleLazyObject(partial(_effects, request, session, history)),
+        "happenings": SimpleLazyObject(partial(activity.of_session, session)),
         "said": SimpleLazyObject(partial(sessions.said, session.pk)),
         "executions": SimpleLazyObject(partial(sessions.tool_calls, session.pk)),
         **more,
@@ -52,11 +61,18 @@ def _page(request: HttpRequest, session: AgentSession, history: History, **more:
         context,
         partial="steps" if target == "steps" else "",
         regions=REGIONS,
-        status=422 if more else 200,
+        status=status,
     )
     if target == "steps":
         response["HX-Push-Url"] = f"{reverse('session', args=[session.pk])}{history.address}"
     return response
+
+
+def _effects(request: HttpRequest, session: AgentSession, history: History) -> list[effect_form.EffectField]:
+    if history.selected is None:
+        return []
+    found = time_travel.side_effects(person(request), session.pk, history.selected.checkpoint_id)
+    return effect_form.fields(found, RewindKind.REPLAY)
 
 
 @require_safe
@@ -96,5 +112,5 @@ def name(request: HttpRequest, session_id: UUID) -> HttpResponse:
     try:
         checkpoint_names.give(person(request), session.pk, history.selected.checkpoint_id, name=given)
     except InvalidInput as error:
-        return _page(request, session, history, name_error=error.data["fields"]["name"], given_name=given)
+        return page(request, session, history, status=422, name_error=error.data["fields"]["name"], given_name=given)
     return redirect(f"{reverse('session', args=[session.pk])}{history.address}")

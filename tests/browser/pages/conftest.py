@@ -19,6 +19,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from agents.roles import Role
 from orchestrator.env import BASE_DIR
+from tests.agent_types import TRACE
 from tests.browser.conftest import PATIENCE
 from tests.factories import make_member, make_project
 from tests.orchestrator.web.conftest import signed_in
@@ -28,7 +29,21 @@ START_SECONDS = 120
 
 
 @pytest.fixture(scope="package")
-def address(django_db_setup, django_db_blocker) -> Iterator[str]:
+def trace_file(tmp_path_factory) -> Path:
+    """Where tools of the tests' agents leave their traces, in the server and here."""
+    return tmp_path_factory.mktemp("trace") / "trace"
+
+
+@pytest.fixture
+def trace(trace_file, monkeypatch) -> Path:
+    """The traces of one test."""
+    trace_file.write_text("")
+    monkeypatch.setenv(TRACE, str(trace_file))
+    return trace_file
+
+
+@pytest.fixture(scope="package")
+def address(django_db_setup, django_db_blocker, trace_file) -> Iterator[str]:
     """A web server's address. It has the test's database by name and its Redis."""
     call_command("collectstatic", verbosity=0, interactive=False)
     port = free_port()
@@ -37,10 +52,10 @@ def address(django_db_setup, django_db_blocker) -> Iterator[str]:
     server = subprocess.Popen(
         [
             *(sys.executable, "-m", "daphne", "--verbosity", "0", "-b", "127.0.0.1", "-p", str(port)),
-            "orchestrator.asgi:application",
+            "tests.browser.pages.asgi:application",
         ],
         cwd=BASE_DIR,
-        env=os.environ | {"DATABASE_URL": database, "PORT": str(port)},
+        env=os.environ | {"DATABASE_URL": database, "PORT": str(port), TRACE: str(trace_file)},
     )
     try:
         _wait(f"http://127.0.0.1:{port}/healthz", server)

@@ -7,26 +7,32 @@ from pathlib import Path
 import pytest
 from django.contrib.staticfiles import finders
 
-from agents.lifecycle import SessionStatus
+from agents.ids import new_id
+from agents.lifecycle import RewindKind, SessionStatus
 from agents.roles import Level
+from agents.services import rewinds
+from agents.services.rewinds import Request
 from memory.models import MissionPassage, MissionSource
 from memory.services import memories
 from memory.services.memories import Note
 from memory.words import MemoryType, SourceOrigin
 from tests.factories import make_mission
+from tests.orchestrator.runtime.rewinds import head, start_of
+from tests.orchestrator.web.rewinding import make_agent
 from tests.orchestrator.web.situations import ask, delegate, end, run, say
 from tests.orchestrator.web.test_session_state import save
 
 PAGES = (
     "now", "now filtered", "missions", "mission", "messages", "tools", "sources", "result", "new mission", "approvals",
-    "decided", "empty approvals", "session", "import", "memory", "memory search", "source", "sign in",
+    "decided", "empty approvals", "session", "edit", "fork", "replay", "rollback", "held", "import",
+    "memory", "memory search", "source", "sign in",
     "not found",
 )  # fmt: skip
 KINDS = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 
 
 @pytest.fixture
-def addresses(site):
+def addresses(site, trace):
     """A project in the middle of its work, and the address of each page."""
     mission = make_mission(site.project, site.user, goal="How do argyrodites react in humid air?")
     one, two, _ = delegate(run(mission), Level.ARCHITECT, "Literature", "A name that is rather long for one", "c")
@@ -54,13 +60,19 @@ def addresses(site):
     page.keyboard.press("a")
     page.wait_for_url(f"**/approvals/{approval.pk}/")
     page.close()
+    rewound = make_agent(site.project, site.user, "test.queen", below=(1, 1, 2), tool="trace_wipeably")
+    at = start_of(rewound)
+    held = make_agent(site.project, site.user, tool="leave_trace")
+    asked = Request(new_id(), RewindKind.ROLLBACK, head(held), head(held))
+    rewinds.begin(held.pk, asked, by=site.user)
     tabs = {tab: f"/missions/{mission.pk}/?tab={tab}" for tab in ("messages", "tools", "sources")}
     return tabs | {
         "now": "/", "now filtered": "/?status=waiting", "missions": "/missions/", "mission": f"/missions/{mission.pk}/",
         "result": f"/missions/{finished.pk}/", "new mission": "/missions/new/", "approvals": "/approvals/",
         "decided": f"/approvals/{old.pk}/", "empty approvals": "/approvals/?risk=low", "session": f"/agents/{one.pk}/",
         "memory": "/memory/", "memory search": "/memory/?q=sulfur", "source": f"/passages/{passage.pk}/?quote=words",
-        "import": "/agents/import/", "sign in": "/login/", "not found": "/nothing/",
+        **{kind: f"/agents/{rewound.pk}/{kind}/?at={at}" for kind in ("edit", "fork", "replay", "rollback")},
+        "held": f"/agents/{held.pk}/", "import": "/agents/import/", "sign in": "/login/", "not found": "/nothing/",
     }  # fmt: skip
 
 

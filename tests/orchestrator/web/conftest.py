@@ -5,6 +5,7 @@ from django.test import Client
 
 from agents.roles import Role
 from tests.factories import make_member, make_project, make_user
+from tests.orchestrator.runtime.conftest import trace  # noqa: F401  # a fixture
 
 
 @pytest.fixture
