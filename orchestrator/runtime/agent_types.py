@@ -9,21 +9,28 @@ from django.core.exceptions import ImproperlyConfigured
 from langgraph.graph import StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
+from agents.checkpoints.retention import Retention
 from agents.errors import NotFound
 from agents.graphs import architect, publisher, queen, reader, specialist
 from agents.roles import Level
 from orchestrator.runtime.durability import EVERY_STEP, Durability
 from orchestrator.runtime.saving import saver
 
+USUAL_RETENTION = Retention()
+
 
 @dataclass(frozen=True, slots=True)
 class AgentType:
-    """A kind of agent. `durability` says when its states are written, so what a death costs it."""
+    """A kind of agent. `durability` says when its states are written, so what a death costs it.
+
+    `retention` says which of them stay; None: all of them.
+    """
 
     name: str
     level: Level
     build: Callable[[], StateGraph[Any, Any, Any, Any]]
     durability: Durability = EVERY_STEP
+    retention: Retention | None = USUAL_RETENTION
 
 
 _TYPES: dict[str, AgentType] = {
@@ -61,6 +68,11 @@ def agent_type(name: str) -> AgentType:
         return _TYPES[name]
     except KeyError:
         raise NotFound(f"There is no agent type “{name}”.") from None
+
+
+def retentions() -> dict[str, Retention]:
+    """What stays of the states of each type that does not keep all."""
+    return {name: kind.retention for name, kind in _TYPES.items() if kind.retention is not None}
 
 
 @cache
