@@ -2,7 +2,6 @@
 
 import agents.ids
 import agents.models.upkeep
-import django.contrib.postgres.indexes
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
@@ -36,8 +35,8 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.AddIndex(
-            model_name='agentstate',
-            index=django.contrib.postgres.indexes.BrinIndex(models.F('created_at'), name='state_by_time', pages_per_range=32),
+            model_name='agentsession',
+            index=models.Index(fields=['moved_at'], name='session_moved'),
         ),
         migrations.AddIndex(
             model_name='pruning',

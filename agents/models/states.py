@@ -2,7 +2,6 @@
 
 from enum import StrEnum
 
-from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Func, Q, Value
@@ -85,7 +84,6 @@ class AgentState(models.Model):
                 name="state_run",
                 condition=Q(metadata__has_key="run_id"),
             ),
-            BrinIndex("created_at", name="state_by_time", pages_per_range=32),
         ]
         constraints = [
             models.UniqueConstraint(fields=["session", "checkpoint_ns", "checkpoint_id"], name="state_once"),

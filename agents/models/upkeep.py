@@ -21,9 +21,9 @@ class Stage(StrEnum):
 class Pruning(models.Model):
     """One pass over the sessions in which something may have become too old, and what it freed.
 
-    It looks at states that were saved, or became as old as a rule names, after `since` and up to `until`; at all of
-    them without `since`. `done_to` is the last session, or space, that it is done with. Whoever works on it holds it
-    until `held_until`; when that is over, another goes on. `rules` is a digest of the rules that it went by.
+    It looks at sessions that moved, or whose last move became as old as a rule names, after `since` and up to `until`;
+    at all of them without `since`. `done_to` is the last session, or space, that it is done with. Whoever works on it
+    holds it until `held_until`; when that is over, another goes on. `rules` is a digest of the rules it went by.
     """
 
     pruning_id = models.UUIDField(primary_key=True, default=new_id, editable=False)

@@ -27,7 +27,7 @@ Rules = Mapping[str, Retention]
 """From agent types to what stays of theirs. Sessions of other types are left alone."""
 
 HOLD = timedelta(minutes=2)
-FULL_EVERY = timedelta(days=7)  # what was taken away since: names, forks, rewinds
+FULL_EVERY = timedelta(days=7)  # for states that were edited, names and forks that were taken away
 SLACK = timedelta(minutes=5)  # transactions that are still to commit, clocks that differ
 REMEMBERED = timedelta(days=90)
 PAGE = 50
@@ -35,19 +35,17 @@ MOST_STATES, MOST_VALUES = 200, 2_000  # in one transaction
 MOST_WAIT = 2_000  # milliseconds that a mission at work may be held up
 
 # Whoever imported a session wants it as it is in the file.
-_SESSIONS = """
-SELECT session_id, agent_type, space_id FROM agent_sessions
+_WHERE = """
 WHERE session_id > %(done_to)s AND agent_type = ANY(%(types)s) AND space_id IS NOT NULL
-  AND NOT metadata ? 'imported_from' {touched}
+  AND NOT session.metadata ? 'imported_from'
 ORDER BY session_id LIMIT %(page)s
 """
-ALL_SESSIONS = _SESSIONS.format(touched="")
-TOUCHED_SESSIONS = _SESSIONS.format(
-    touched="""AND session_id IN (
-    SELECT touched.session_id FROM unnest(%(ages)s::interval[]) age CROSS JOIN LATERAL (
-        SELECT session_id FROM agent_states
-        WHERE created_at > %(since)s - age AND created_at <= %(until)s - age) touched)"""
-)
+ALL_SESSIONS = f"SELECT session_id, agent_type, space_id FROM agent_sessions session {_WHERE}"  # noqa: S608  # constant
+# Materialised: else a planner walks through all sessions in their order, as it expects to find some soon.
+TOUCHED_SESSIONS = f"""
+WITH touched AS MATERIALIZED (SELECT * FROM agent_sessions WHERE {{windows}})
+SELECT session_id, agent_type, space_id FROM touched session {_WHERE}
+"""  # noqa: S608  # constant
 _SPACES = "SELECT space_id FROM agent_value_spaces WHERE space_id > %(done_to)s ORDER BY space_id LIMIT %(page)s"
 _BUSY = """
 SELECT EXISTS (SELECT FROM agent_sessions WHERE space_id = %s AND finished_at IS NULL)
@@ -138,17 +136,29 @@ def _go_on(pruning: Pruning, **changes: object) -> bool:
 
 
 def _due(pruning: Pruning, rules: Rules) -> list[Due]:
-    names: dict[str, Any] = {
-        "done_to": pruning.done_to or UUID(int=0),
-        "types": sorted(rules),
-        "since": pruning.since,
-        "until": pruning.until,
-        "ages": sorted({timedelta(), *(rule.age for rule in rules.values())}),
-        "page": PAGE,
-    }
+    names: dict[str, Any] = {"done_to": pruning.done_to or UUID(int=0), "types": sorted(rules), "page": PAGE}
+    statement = ALL_SESSIONS
+    if pruning.since is not None:
+        ages = sorted({timedelta(), *(rule.age for rule in rules.values())})
+        statement, windows = touched_since(pruning.since, pruning.until, ages)
+        names |= windows
     with connection.cursor() as cursor:
-        cursor.execute(ALL_SESSIONS if pruning.since is None else TOUCHED_SESSIONS, names)
+        cursor.execute(statement, names)
         return [Due(*row) for row in cursor.fetchall()]
+
+
+def touched_since(since: datetime, until: datetime, ages: Sequence[timedelta]) -> tuple[str, dict[str, datetime]]:
+    """The statement that finds sessions which last moved that long ago in that time, and its parameters.
+
+    An agent's states are saved between two moves of its. So those that move are looked at at once, and those that rest
+    when their last state is too old.
+    """
+    names: dict[str, datetime] = {}
+    windows: list[str] = []
+    for number, age in enumerate(ages):
+        names |= {f"after{number}": since - age, f"to{number}": until - age}
+        windows.append(f"(moved_at > %(after{number})s AND moved_at <= %(to{number})s)")
+    return TOUCHED_SESSIONS.format(windows=" OR ".join(windows)), names
 
 
 def _sessions(pruning: Pruning, rules: Rules) -> bool:

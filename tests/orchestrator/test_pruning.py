@@ -12,6 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.db.models import F
+from django.db.models.functions import Now
 
 from agents.checkpoints.retention import Retention
 from agents.events import store
@@ -45,6 +46,7 @@ def session_with(states: int, *, days: float = 40, agent_type: str = "test.worke
     for number in range(states):
         config = put(saver, config, {"c": f"{number} {LONG}"}, number)
     AgentState.objects.filter(session=session).update(created_at=F("created_at") - timedelta(days=days))
+    AgentSession.objects.filter(pk=session.pk).update(moved_at=F("moved_at") - timedelta(days=days))
     return session
 
 
@@ -55,6 +57,7 @@ def left(session: AgentSession) -> int:
 def pass_time(amount: timedelta) -> None:
     """Let time pass for what was saved and pruned."""
     AgentState.objects.update(created_at=F("created_at") - amount)
+    AgentSession.objects.update(moved_at=F("moved_at") - amount)
     Pruning.objects.update(
         until=F("until") - amount, held_until=F("held_until") - amount, finished_at=F("finished_at") - amount
     )
@@ -99,6 +102,7 @@ def test_later_passes_look_only_at_what_is_new_or_has_become_too_old():
     done = pruning.run()
     assert (done.sessions, done.states, left(young)) == (1, 2, 10)
     put(RunSaver(), config_for(str(young.pk)), {"c": LONG})
+    AgentSession.objects.filter(pk=young.pk).update(moved_at=Now())
     pass_time(DAY)
     done = pruning.run()
     assert (done.sessions, done.states) == (1, 1)
