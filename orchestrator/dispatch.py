@@ -15,6 +15,7 @@ from agents.roles import Level
 log = logging.getLogger(__name__)
 RUN_NEXT = "queenright.run_next"
 TIDY = "queenright.tidy"
+PRUNE = "queenright.prune"
 
 
 def ring(level: Level, times: int = 1) -> None:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from agents.roles import Level
 from memory.services import memories, sources
-from orchestrator import dispatch
+from orchestrator import dispatch, pruning
 from orchestrator.runtime import runner
 
 DRAFT_LIFE = timedelta(days=1)
@@ -26,3 +26,9 @@ def tidy() -> None:
     sources.drop_abandoned(timezone.now() - DRAFT_LIFE)
     memories.drop_expired()
     SessionStore.clear_expired()
+
+
+@shared_task(name=dispatch.PRUNE)
+def prune() -> None:
+    """Delete the states that the rules of their agents' types do not keep."""
+    pruning.run()

@@ -111,6 +111,14 @@ class SessionCheckpointNamed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPruned(Event):
+    """States of an agent were deleted, by the rule of its type."""
+
+    event_type = "session.pruned"
+    states: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionImported(Event):
     """A session that ran elsewhere was read from a file. Its events there stand before this one."""
 

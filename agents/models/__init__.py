@@ -8,6 +8,7 @@ from agents.models.rewinds import Rewind
 from agents.models.sessions import AgentRun, AgentSession, SessionLease, SessionWait
 from agents.models.states import AgentState, ChannelVersion, StateValue, StateWrite, ValueSpace
 from agents.models.tools import Approval, ToolExecution
+from agents.models.upkeep import Pruning
 
 __all__ = [
     "AgentCommunication",
@@ -27,6 +28,7 @@ __all__ = [
     "Membership",
     "ModelCall",
     "Project",
+    "Pruning",
     "Rewind",
     "SessionLease",
     "SessionWait",

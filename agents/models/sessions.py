@@ -115,6 +115,7 @@ class AgentSession(models.Model):
                 name="session_claim",
                 condition=Q(status=SessionStatus.QUEUED),
             ),
+            models.Index(fields=["moved_at"], name="session_moved"),
             models.Index(fields=["project"], name="session_running", condition=Q(status=SessionStatus.RUNNING)),
             models.Index(fields=["project", "status"], name="session_project_status"),
             models.Index(fields=["root", "depth", "position"], name="session_tree"),

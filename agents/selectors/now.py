@@ -6,17 +6,26 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Min, Q, Sum
 from django.utils import timezone
 
 from agents.lifecycle import FINAL, SessionStatus
-from agents.models import AgentSession, ModelCall
+from agents.models import AgentSession, ModelCall, Pruning
 from agents.roles import Level
 from agents.selectors.missions import Usage, usage
 from agents.selectors.standing import Standing, statuses, waiting
 
 COUNTED = [group for group in Standing if group is not Standing.CANCELLED]
 RECENT = timedelta(hours=24)  # how long ended agents are counted
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """When old states were last pruned, and what that freed in a day: states, and bytes of values."""
+
+    finished_at: datetime
+    states: int
+    freed_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +86,14 @@ def queues() -> list[Queue]:
 def spent(project_id: UUID) -> Usage:
     """What the model calls of the last day took. One query."""
     return usage(ModelCall.objects.filter(project_id=project_id, created_at__gte=timezone.now() - RECENT))
+
+
+def upkeep() -> Upkeep | None:
+    """What passes that prune states did lately; None before the first one."""
+    last = Pruning.objects.exclude(finished_at=None).order_by("-finished_at").first()
+    if last is None or last.finished_at is None:
+        return None
+    freed = Pruning.objects.filter(finished_at__gt=timezone.now() - RECENT).aggregate(
+        states=Sum("states", default=0), freed_bytes=Sum("freed_bytes", default=0)
+    )
+    return Upkeep(last.finished_at, **freed)

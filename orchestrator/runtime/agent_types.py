@@ -3,27 +3,34 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from langgraph.graph import StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
+from agents.checkpoints.retention import Retention
 from agents.errors import NotFound
 from agents.graphs import architect, publisher, queen, reader, specialist
 from agents.roles import Level
+from orchestrator.runtime.durability import EVERY_STEP, Durability
 from orchestrator.runtime.saving import saver
 
-Durability = Literal["sync", "exit"]
+USUAL_RETENTION = Retention()
 
 
 @dataclass(frozen=True, slots=True)
 class AgentType:
-    """A kind of agent. `durability` is sync for all that delegate or use guarded tools, whose ids must be stable."""
+    """A kind of agent. `durability` says when its states are written, so what a death costs it.
+
+    `retention` says which of them stay; None: all of them.
+    """
 
     name: str
     level: Level
     build: Callable[[], StateGraph[Any, Any, Any, Any]]
-    durability: Durability = "sync"
+    durability: Durability = EVERY_STEP
+    retention: Retention | None = USUAL_RETENTION
 
 
 _TYPES: dict[str, AgentType] = {
@@ -39,7 +46,8 @@ _TYPES: dict[str, AgentType] = {
 
 
 def register(kind: AgentType) -> None:
-    """Add a kind of agent."""
+    """Add a kind of agent. Raises ImproperlyConfigured when its declaration does not fit its graph."""
+    _check_nodes(kind)
     _TYPES[kind.name] = kind
 
 
@@ -48,12 +56,28 @@ def is_known(name: str) -> bool:
     return name in _TYPES
 
 
+def _check_nodes(kind: AgentType) -> None:
+    if not kind.durability.nodes:
+        return
+    known = kind.build().nodes.keys()
+    if unknown := sorted(kind.durability.nodes - known):
+        raise ImproperlyConfigured(
+            f"The agent type {kind.name} is to write its states after {', '.join(unknown)}, "
+            f"but its graph has only {', '.join(sorted(known))}."
+        )
+
+
 def agent_type(name: str) -> AgentType:
     """The kind of agent. Raises NotFound."""
     try:
         return _TYPES[name]
     except KeyError:
         raise NotFound(f"There is no agent type “{name}”.") from None
+
+
+def retentions() -> dict[str, Retention]:
+    """What stays of the states of each type that does not keep all."""
+    return {name: kind.retention for name, kind in _TYPES.items() if kind.retention is not None}
 
 
 @cache

@@ -5,6 +5,7 @@ from functools import cache, partial
 from agents.graphs.ports import AgentContext
 from agents.models import AgentRun, AgentSession
 from orchestrator.runtime.brains import EXTRACTIVE, brain_for
+from orchestrator.runtime.durability import Held
 from orchestrator.runtime.guard import Guard
 from orchestrator.runtime.leases import Lease
 from orchestrator.runtime.team import Delegation
@@ -12,8 +13,8 @@ from orchestrator.runtime.voice import SessionVoice
 from orchestrator.sources import MissionSources
 
 
-def context_for(session: AgentSession, run: AgentRun, lease: Lease) -> AgentContext:
-    """The context of an attempt."""
+def context_for(session: AgentSession, run: AgentRun, lease: Lease, held: Held | None = None) -> AgentContext:
+    """The context of an attempt. What is `held` of its states is written before it calls a tool."""
     voice = SessionVoice(lease)
     return AgentContext(
         session_id=session.pk,
@@ -22,6 +23,6 @@ def context_for(session: AgentSession, run: AgentRun, lease: Lease) -> AgentCont
         think=cache(partial(brain_for, session.metadata.get("model", EXTRACTIVE), account=voice)),
         sources=MissionSources(session.origin_id),
         team=Delegation(),
-        tools=Guard(lease),
+        tools=Guard(lease, held),
         voice=voice,
     )

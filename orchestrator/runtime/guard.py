@@ -14,6 +14,7 @@ from agents.lifecycle import ExecutionStatus, Policy, Risk, WaitKind
 from agents.models import AgentSession, ToolExecution
 from agents.services import approvals, ledger
 from orchestrator.runtime.asking import ask
+from orchestrator.runtime.durability import Held
 from orchestrator.runtime.leases import Lease
 from orchestrator.tools.registry import tool_named
 from orchestrator.tools.tool import Caller, Tool
@@ -22,9 +23,10 @@ from orchestrator.tools.tool import Caller, Tool
 class Guard:
     """Runs the tools of one attempt."""
 
-    def __init__(self, lease: Lease) -> None:
-        """Guards the session of `lease`."""
+    def __init__(self, lease: Lease, held: Held | None = None) -> None:
+        """Guards the session of `lease`, of whose states some may be `held` back."""
         self._lease = lease
+        self._held = held
 
     def call(self, tool: str, arguments: dict[str, Any], *, key: str, intent: str) -> dict[str, Any]:
         """Run `tool` once for `key`; its output, or {"refused": reason}.
@@ -32,6 +34,8 @@ class Guard:
         Raises InvalidInput for bad arguments, LedgerConflict when `key` stands for another call, Stopped when a
         person stopped the agent, and whatever the tool raises.
         """
+        if self._held is not None:  # a step that is redone from an earlier state might make another call
+            self._held.write()
         known = tool_named(tool)
         proposed = known.parse(arguments).model_dump(mode="json")
         row, caller, is_kept = self._open(

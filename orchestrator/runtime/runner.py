@@ -20,8 +20,9 @@ from agents.services.leases import Holding
 from orchestrator.conf import runner_limits
 from orchestrator.runtime.agent_types import agent_type, graph_for
 from orchestrator.runtime.context import context_for
+from orchestrator.runtime.durability import Held
 from orchestrator.runtime.leases import Lease, heart
-from orchestrator.runtime.saving import LEASE
+from orchestrator.runtime.saving import HELD, LEASE, saver
 from orchestrator.runtime.settling import Failure, settle
 
 log = logging.getLogger(__name__)
@@ -80,8 +81,9 @@ def _runnable(session: AgentSession) -> AgentRun:
 
 
 def _drive(session: AgentSession, run: AgentRun, lease: Lease) -> StateSnapshot:
+    held = _held(session.agent_type)
     config: RunnableConfig = {
-        "configurable": {"thread_id": str(session.pk), LEASE: lease, "__pregel_strict_resume": True},
+        "configurable": {"thread_id": str(session.pk), LEASE: lease, HELD: held, "__pregel_strict_resume": True},
         "metadata": {"run_id": str(run.pk)},
         "recursion_limit": runner_limits().max_steps,
     }
@@ -92,21 +94,29 @@ def _drive(session: AgentSession, run: AgentRun, lease: Lease) -> StateSnapshot:
     if _has_ended(before, run):
         return before
     given = _given(session.pk, run, before)
-    context = context_for(session, run, lease)
-    connection.close()  # nothing is held while the agent thinks
+    context = context_for(session, run, lease, held)
+    connection.close()  # nothing is kept open while the agent thinks
     try:
         for _ in graph.stream(
             given,
             config,
             context=context,
-            durability=agent_type(session.agent_type).durability,
+            durability="sync",  # the graph stops at a refused save; what is saved later, is handed over now
             control=lease.control,
             stream_mode="updates",
         ):
             pass
     except GraphDrained:
         log.info("%s was stopped at a boundary.", session.pk)
+    finally:
+        if held is not None:
+            held.write()
     return graph.get_state(config)
+
+
+def _held(name: str) -> Held | None:
+    nodes = agent_type(name).durability.nodes
+    return None if nodes is None else Held(saver(), nodes)
 
 
 def _has_ended(state: StateSnapshot, run: AgentRun) -> bool:

@@ -1,11 +1,20 @@
-"""The saver, with the fence in the transaction of each write."""
+"""The saver of the runner: the fence is in the transaction of each write, and a run may hold states back."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+)
 
 from agents.checkpoints.saver import QueenrightSaver
+from orchestrator.runtime.durability import Held, HeldState, HeldWrites
 
 
 class Permit(Protocol):
@@ -17,12 +26,85 @@ class Permit(Protocol):
 
 
 LEASE = "__lease"  # a key with two underscores stays out of the metadata, and sub-graphs inherit it
+HELD = "__held"  # what this run holds back; without it, everything is written at once
+
+
+class RunSaver(QueenrightSaver):
+    """Hands the writes of a run that holds states back to what it holds. A read comes after what is held of it."""
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """As `QueenrightSaver.put`, now or later."""
+        held = _held(config)
+        if held is None:
+            return super().put(config, checkpoint, metadata, new_versions)
+        held.put(HeldState(config, checkpoint, metadata, new_versions))
+        return {**config, "configurable": {**config["configurable"], "checkpoint_id": checkpoint["id"]}}
+
+    def put_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """As `QueenrightSaver.put_writes`, now or later."""
+        held = _held(config)
+        if held is None:
+            super().put_writes(config, writes, task_id, task_path)
+        else:
+            held.put_writes(HeldWrites(config, writes, task_id, task_path))
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """As `QueenrightSaver.get_tuple`."""
+        held = _read(config)
+        found = super().get_tuple(config)
+        if held is not None and found is not None:
+            held.goes_on_from(found)
+        return found
+
+    def list(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,  # noqa: A002  # LangGraph's name
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CheckpointTuple]:
+        """As `QueenrightSaver.list`."""
+        if config is not None:
+            _read(config)
+        return super().list(config, filter=filter, before=before, limit=limit)
+
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """As `QueenrightSaver.get_delta_channel_history`."""
+        _read(config)
+        return super().get_delta_channel_history(config=config, channels=channels)
+
+
+def _held(config: RunnableConfig) -> Held | None:
+    found: Held | None = config["configurable"].get(HELD)
+    return found
+
+
+def _read(config: RunnableConfig) -> Held | None:
+    held = _held(config)
+    if held is not None:
+        held.write_for(config["configurable"].get("checkpoint_ns", ""))
+    return held
 
 
 @cache
-def saver() -> QueenrightSaver:
+def saver() -> RunSaver:
     """The saver of this process."""
-    return QueenrightSaver(fence=_fence)
+    return RunSaver(fence=_fence)
 
 
 def _fence(cursor: Any, config: RunnableConfig) -> None:

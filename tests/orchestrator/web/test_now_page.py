@@ -1,10 +1,13 @@
 """The home page: counts, what waits, whether somebody listens."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from agents.lifecycle import SessionStatus
+from agents.models import Pruning
 from agents.roles import Level
 from orchestrator import presence
 from orchestrator.web.render import MOST_REGIONS
@@ -108,3 +111,20 @@ def test_the_page_takes_as_many_queries_for_many_missions_as_for_one(
         ask(make_mission(project, approver))
     with django_assert_max_num_queries(len(one)):
         page.get("/")
+
+
+def test_what_was_pruned_is_told(page):
+    assert "Old states" not in page.get("/").content.decode()
+    now = timezone.now()
+    for states, finished in [(3, now), (4, now - timedelta(hours=2)), (5, now - timedelta(days=2))]:
+        Pruning.objects.create(
+            until=now,
+            held_until=now,
+            rules="",
+            stage="done",
+            states=states,
+            freed_bytes=states * 1024,
+            finished_at=finished,
+        )
+    text = page.get("/").content.decode()
+    assert "7 states and 7.0\xa0KB freed in a day" in text
