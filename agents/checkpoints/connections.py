@@ -24,7 +24,7 @@ def scoped(using: str = DEFAULT_DB_ALIAS) -> Iterator[BaseDatabaseWrapper]:
     finally:
         if not was_open:
             connection.close()
-        elif connection.errors_occurred:
+        elif connection.errors_occurred and not connection.in_atomic_block:  # whose end belongs to the caller
             connection.close_if_unusable_or_obsolete()
 
 

@@ -40,25 +40,30 @@ PUT = (
               kind text, body json, raw bytea)
     ON CONFLICT DO NOTHING
     RETURNING coalesce(octet_length(raw), octet_length(body::text)) AS size
+), given AS MATERIALIZED (
+    SELECT %(data)s::jsonb AS data, %(metadata)s::jsonb AS metadata
 ), demoted AS (
     UPDATE agent_states SET is_current = false FROM space
     WHERE session_id = %(session)s AND checkpoint_ns = %(ns)s AND is_current AND checkpoint_id < %(id)s
     RETURNING 1
 )
 INSERT INTO agent_states (state_id, project_id, session_id, checkpoint_ns, checkpoint_id, parent_id,
-                          state_hash, state_data, metadata, size_bytes, is_current)
+                          state_hash, state_data, metadata, seal, size_bytes, is_current)
 SELECT CASE WHEN EXISTS (SELECT FROM agent_states WHERE state_id = %(id)s
                          AND (session_id, checkpoint_ns) <> (%(session)s, %(ns)s))
             THEN %(other_id)s ELSE %(id)s END,
        project_id, %(session)s, %(ns)s, %(id)s, %(parent)s::uuid,
-       %(hash)s, %(data)s::jsonb, %(metadata)s::jsonb,
+       %(hash)s, given.data, given.metadata,
+       substring(sha256(convert_to(concat_ws('/', %(id)s::text, %(parent)s::uuid, given.data, given.metadata), 'UTF8'))
+                 FOR 16),
        (SELECT coalesce(sum(size), 0) FROM (TABLE stored UNION ALL TABLE versions) added),
        NOT EXISTS (SELECT FROM agent_states WHERE session_id = %(session)s AND checkpoint_ns = %(ns)s
-                   AND checkpoint_id > %(id)s)
-FROM space, (SELECT count(*) FROM demoted) after_the_demotion
+                   AND checkpoint_id > %(id)s AND damaged_at IS NULL)
+FROM space, given, (SELECT count(*) FROM demoted) after_the_demotion
 ON CONFLICT (session_id, checkpoint_ns, checkpoint_id) DO UPDATE
     SET parent_id = excluded.parent_id, state_hash = excluded.state_hash, state_data = excluded.state_data,
-        metadata = excluded.metadata, size_bytes = agent_states.size_bytes + excluded.size_bytes
+        metadata = excluded.metadata, seal = excluded.seal, damaged_at = NULL, is_current = excluded.is_current,
+        size_bytes = agent_states.size_bytes + excluded.size_bytes
 RETURNING 1
 """
 )
@@ -103,12 +108,21 @@ WRITE = """ROW(write.task_id, write.channel, write.form, write.kind,
     coalesce(write.raw, convert_to(write.body::text, 'UTF8')), write.items)"""
 WRITE_ORDER = """ORDER BY write.task_path COLLATE "C", write.task_id COLLATE "C", write.idx"""
 
+# The current state: the newest one, or one before it that a damaged newest one gave way to.
+LATEST = """coalesce(
+    (SELECT state_id FROM agent_states
+     WHERE session_id = %(session)s AND checkpoint_ns = %(ns)s AND is_current),
+    (SELECT state_id FROM agent_states
+     WHERE session_id = %(session)s AND checkpoint_ns = %(ns)s ORDER BY checkpoint_id DESC LIMIT 1))"""
+
 # One row is one checkpoint with all that names its values: columns as reading.StateRow has them.
 _STATE = f"""
 SELECT state.session_id, session.thread_id, state.checkpoint_ns, state.checkpoint_id, state.parent_id,
-       state.state_data::text, state.metadata::text, state.state_hash, space.epoch, space.space_id,
+       state.state_data::text, state.metadata::text, state.state_hash, state.seal, state.is_current,
+       space.epoch, space.space_id,
        (SELECT array_agg({VERSION})
-        FROM jsonb_each_text(state.state_data -> 'channel_versions') named
+        FROM jsonb_each_text(CASE jsonb_typeof(state.state_data -> 'channel_versions')
+                             WHEN 'object' THEN state.state_data -> 'channel_versions' END) named
         CROSS JOIN LATERAL (
             SELECT * FROM agent_channel_versions held
             WHERE held.session_id = state.session_id AND held.checkpoint_ns = state.checkpoint_ns
@@ -122,7 +136,7 @@ JOIN agent_sessions session USING (session_id)
 JOIN agent_value_spaces space USING (space_id)
 """  # noqa: S608  # joined to constants
 _ONE = "WHERE state.session_id = %(session)s AND state.checkpoint_ns = %(ns)s"
-GET_LATEST = f"{_STATE} {_ONE} ORDER BY state.checkpoint_id DESC LIMIT 1"
+GET_LATEST = f"{_STATE} WHERE state.state_id = {LATEST}"
 GET_EXACT = f"{_STATE} {_ONE} AND state.checkpoint_id = %(id)s"
 LIST = f"""
 {_STATE} WHERE {{conditions}}

@@ -108,12 +108,15 @@ class StateStore:
         return epoch, space
 
     def head(self, session: UUID, epoch: int, ns: str, checkpoint: UUID) -> Head:
-        """What a checkpoint holds; nothing if there is no such checkpoint."""
+        """What a checkpoint holds; nothing if there is no such checkpoint, or none that can be built on."""
         known = self._heads.get((session, epoch, ns, checkpoint))
         if known is not None:
             return known
-        rows = self.fetch(sql.GET_EXACT, {"session": session, "ns": ns, "id": checkpoint})
-        return StoredState.of(StateRow(*rows[0])).head if rows else {}
+        row = self.row(sql.GET_EXACT, {"session": session, "ns": ns, "id": checkpoint})
+        try:
+            return StoredState.of(row).head if row else {}
+        except StateDamaged:
+            return {}
 
     def remember_head(self, session: UUID, epoch: int, ns: str, checkpoint: UUID, head: Head) -> None:
         """Keep what a committed checkpoint holds for the next write on top of it."""
@@ -130,23 +133,20 @@ class StateStore:
             head[version.channel] = Held(version.version, content.hash, form=content.form, bases=bases)
         return head
 
-    def latest(self, statement: str, parameters: Mapping[str, Any]) -> StoredState | None:
-        """The one state that a statement finds, and what it needs to be built."""
+    def row(self, statement: str, parameters: Mapping[str, Any]) -> StateRow | None:
+        """The one state that a statement finds."""
         rows = self.fetch(statement, parameters)
-        if not rows:
-            return None
-        row = StateRow(*rows[0])
-        state = StoredState.of(row)
+        return StateRow(*rows[0]) if rows else None
+
+    def remember(self, state: StoredState) -> None:
+        """Keep what a sound checkpoint holds for the next write on top of it."""
+        row = state.row
         self._spaces.put(row.session_id, (row.epoch, row.space_id))
         key = row.session_id, row.epoch, row.checkpoint_ns, row.checkpoint_id
         transaction.on_commit(lambda: self.remember_head(*key, state.head))
-        return state
 
     def values(self, contents: Iterable[Content], spaces: Iterable[UUID]) -> Values:
-        """The values that these name, as far as they are there.
-
-        Raises StateDamaged if one is not what its hash says.
-        """
+        """The values that these name, as far as they are there and what their hash says."""
         found: dict[bytes, Encoded] = {}
         missing: list[bytes] = []
         for value_hash in needed(contents):
@@ -159,10 +159,9 @@ class StateStore:
             parameters = {"spaces": list(spaces), "hashes": b"".join(missing)}
             for value_hash, kind, data in self.fetch(sql.VALUES, parameters):
                 encoded = Encoded(kind, data)
-                if encoded.hash != value_hash:
-                    raise StateDamaged(f"the value {value_hash.hex()} is damaged", value=value_hash.hex())
-                found[value_hash] = encoded
-                self._values.put(value_hash, encoded)
+                if encoded.hash == value_hash:
+                    found[value_hash] = encoded
+                    self._values.put(value_hash, encoded)
         return found
 
     def is_unmoved(self, session: UUID, epoch: int, space: UUID) -> bool:

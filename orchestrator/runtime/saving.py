@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from langchain_core.runnables import RunnableConfig
 
 from agents.checkpoints.saver import QueenrightSaver
+from agents.services import damage
 
 
 class Permit(Protocol):
@@ -22,7 +23,7 @@ LEASE = "__lease"  # a key with two underscores stays out of the metadata, and s
 @cache
 def saver() -> QueenrightSaver:
     """The saver of this process."""
-    return QueenrightSaver(fence=_fence)
+    return QueenrightSaver(fence=_fence, on_damage=damage.record)
 
 
 def _fence(cursor: Any, config: RunnableConfig) -> None:

@@ -37,6 +37,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "decided": SimpleLazyObject(partial(approvals.decided, project)),
         "queues": SimpleLazyObject(health.queues),
         "services": SimpleLazyObject(health.services),
+        "damaged_states": SimpleLazyObject(health.damaged_states),
     }
     context["lede"] = SimpleLazyObject(lambda: _lede(chrome, context))
     if chosen:
