@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from psycopg.errors import UniqueViolation
 
 from agents.checkpoints import sql
 from agents.checkpoints.caches import BoundedCache
 from agents.checkpoints.codec import Encoded
-from agents.checkpoints.connections import raw_cursor, scoped
+from agents.checkpoints.connections import after_commit, one_cursor, raw_cursor, scoped
 from agents.checkpoints.contents import Content, Values, needed
 from agents.checkpoints.errors import SpaceBusy, StateDamaged, UnknownThread
 from agents.checkpoints.reading import Head, Held, StateRow, StoredState, VersionRow
@@ -48,11 +48,11 @@ class StateStore:
         self._ensure_thread = ensure_thread
         self._spaces: BoundedCache[UUID, tuple[int, UUID]] = BoundedCache(KNOWN_SESSIONS)
         self._heads: BoundedCache[tuple[UUID, int, str, UUID], Head] = BoundedCache(HEAD_BYTES, _weight)
-        self._values: BoundedCache[bytes, Encoded] = BoundedCache(VALUE_BYTES, lambda value: len(value.data))
+        self._values: BoundedCache[bytes, Encoded] = BoundedCache(VALUE_BYTES, lambda value: value.weight)
 
     def fetch(self, statement: str, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
         """All rows of a statement."""
-        with scoped() as connection, raw_cursor(connection) as cursor:
+        with one_cursor() as cursor:
             return cursor.execute(statement, parameters, prepare=True, binary=True).fetchall()
 
     def write(self, config: RunnableConfig, statement: str, plan: Plan, remember: Callable[[int], None]) -> None:
@@ -69,7 +69,7 @@ class StateStore:
             try:
                 with self._writing(config) as cursor:
                     if cursor.execute(statement, parameters, prepare=True).fetchone():
-                        transaction.on_commit(lambda: remember(epoch))  # noqa: B023  # the loop ends here
+                        after_commit(lambda: remember(epoch))  # noqa: B023  # the loop ends here
                         return
             except IntegrityError as error:
                 if not isinstance(error.__cause__, UniqueViolation):
@@ -82,15 +82,14 @@ class StateStore:
     @contextmanager
     def _writing(self, config: RunnableConfig) -> Iterator[Cursor[Any]]:
         """A cursor for one write, in a transaction or savepoint of its own where it needs one."""
-        with scoped() as connection:
-            if self._fence is None and not connection.in_atomic_block:
-                with raw_cursor(connection) as cursor:
-                    yield cursor
-                return
-            with transaction.atomic(), raw_cursor(connection) as cursor:
-                if self._fence is not None:
-                    self._fence(cursor, config)
+        if self._fence is None and not connection.in_atomic_block:
+            with one_cursor() as cursor:
                 yield cursor
+            return
+        with scoped() as opened, transaction.atomic(), raw_cursor(opened) as cursor:
+            if self._fence is not None:
+                self._fence(cursor, config)
+            yield cursor
 
     def space(self, session: UUID, thread: str | None) -> tuple[int, UUID]:
         """Epoch and id of a session's space; makes the session if it may. Raises UnknownThread."""
@@ -139,7 +138,7 @@ class StateStore:
         state = StoredState.of(row)
         self._spaces.put(row.session_id, (row.epoch, row.space_id))
         key = row.session_id, row.epoch, row.checkpoint_ns, row.checkpoint_id
-        transaction.on_commit(lambda: self.remember_head(*key, state.head))
+        after_commit(lambda: self.remember_head(*key, state.head))
         return state
 
     def values(self, contents: Iterable[Content], spaces: Iterable[UUID]) -> Values:
@@ -147,22 +146,18 @@ class StateStore:
 
         Raises StateDamaged if one is not what its hash says.
         """
-        found: dict[bytes, Encoded] = {}
-        missing: list[bytes] = []
-        for value_hash in needed(contents):
-            known = self._values.get(value_hash)
-            if known is None:
-                missing.append(value_hash)
-            else:
-                found[value_hash] = known
+        wanted = needed(contents)
+        found = self._values.get_many(wanted)
+        missing = wanted - found.keys()
         if missing:
+            read: dict[bytes, Encoded] = {}
             parameters = {"spaces": list(spaces), "hashes": b"".join(missing)}
             for value_hash, kind, data in self.fetch(sql.VALUES, parameters):
-                encoded = Encoded(kind, data)
+                encoded = read[value_hash] = Encoded(kind, data)
                 if encoded.hash != value_hash:
                     raise StateDamaged(f"the value {value_hash.hex()} is damaged", value=value_hash.hex())
-                found[value_hash] = encoded
-                self._values.put(value_hash, encoded)
+            self._values.put_many(read.items())
+            found.update(read)
         return found
 
     def is_unmoved(self, session: UUID, epoch: int, space: UUID) -> bool:
