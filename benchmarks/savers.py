@@ -37,7 +37,7 @@ ROUNDS = 100
 GROWING_STEPS = 200
 SAME_STEPS = 50
 SUPERSTEPS = 50
-GRAPH_ROUNDS = 5
+GRAPH_ROUNDS = 9
 THREADS = 8
 RATE_PUTS = 400
 SYLLABLES = [first + vowel + last for first in "bdfgklmnprst" for vowel in "aeiou" for last in ("", "n", "r", "s")]
@@ -120,8 +120,11 @@ def message(number: int) -> HumanMessage | AIMessage:
     return (AIMessage if number % 2 else HumanMessage)(text, id=str(UUID(int=chance.getrandbits(128))))
 
 
-def ours(project: Project, user: User) -> QueenrightSaver:
-    """A saver with nothing in its caches, and a mission for each thread."""
+Ensure = Callable[[UUID, str | None], None]
+
+
+def missions(project: Project, user: User) -> Ensure:
+    """Makes the mission of a thread."""
 
     def ensure(session_id: UUID, thread_id: str | None) -> None:
         space, _ = ValueSpace.objects.get_or_create(pk=session_id)
@@ -139,7 +142,12 @@ def ours(project: Project, user: User) -> QueenrightSaver:
             },
         )
 
-    return QueenrightSaver(ensure_thread=ensure)
+    return ensure
+
+
+def ours(project: Project, user: User) -> QueenrightSaver:
+    """A saver with nothing in its caches, and a mission for each thread."""
+    return QueenrightSaver(ensure_thread=missions(project, user))
 
 
 def dsn() -> str:
@@ -176,8 +184,8 @@ def run(project: Project, user: User) -> list[Figure]:
             *reads(all_three, lambda: ours(project, user)),
             rate(on_postgres),
             listing(all_three),
-            *[graph(all_three, durability, aim) for durability, aim in DURABILITIES],
-            asyncio.run(async_graph(all_three[OURS], dsn())),
+            *[graph(all_three, missions(project, user), durability, aim) for durability, aim in DURABILITIES],
+            asyncio.run(async_graph(all_three[OURS], missions(project, user), dsn())),
         ]
 
 
@@ -372,16 +380,19 @@ def three_nodes(saver: Saver) -> Any:
     return graph.compile(saver)
 
 
-def graph_config() -> RunnableConfig:
-    """A fresh thread, and leave to go round often enough."""
-    return {**config_of(str(uuid4())), "recursion_limit": SUPERSTEPS + 5}
+@scoped()
+def graph_config(ensure: Ensure) -> RunnableConfig:
+    """A fresh thread, whose mission was made before, as those of a worker are; leave to go round often enough."""
+    thread = uuid4()
+    ensure(thread, None)
+    return {**config_of(str(thread)), "recursion_limit": SUPERSTEPS + 5}
 
 
-def graph(contenders: Savers, durability: Durability, aim: str) -> Figure:
+def graph(contenders: Savers, ensure: Ensure, durability: Durability, aim: str) -> Figure:
     """Wall time of a superstep."""
 
     def running(compiled: Any) -> Task:
-        return lambda: partial(compiled.invoke, {"said": []}, graph_config(), durability=durability)
+        return lambda: partial(compiled.invoke, {"said": []}, graph_config(ensure), durability=durability)
 
     tasks = {name: running(three_nodes(saver)) for name, saver in contenders.items()}
     spent = interleaved(tasks, GRAPH_ROUNDS, time.perf_counter)
@@ -389,15 +400,16 @@ def graph(contenders: Savers, durability: Durability, aim: str) -> Figure:
     return Figure(f"graph, {SUPERSTEPS} supersteps, {durability}", "ms a step", each, aim)
 
 
-async def async_graph(saver: Saver, address: str) -> Figure:
+async def async_graph(saver: Saver, ensure: Ensure, address: str) -> Figure:
     """`ainvoke` on ours and on AsyncPostgresSaver, which stands in PostgresSaver's column."""
     spent: dict[str, list[float]] = {OURS: [], THEIRS: []}
     async with AsyncConnectionPool[Any](address, min_size=1, max_size=THREADS, kwargs=POOL) as pool:
         graphs = {OURS: three_nodes(saver), THEIRS: three_nodes(AsyncPostgresSaver(pool))}
         for _ in range(GRAPH_ROUNDS):
             for name, compiled in graphs.items():
+                config = await asyncio.to_thread(graph_config, ensure)
                 began = time.perf_counter()
-                await compiled.ainvoke({"said": []}, graph_config(), durability="sync")
+                await compiled.ainvoke({"said": []}, config, durability="sync")
                 spent[name].append((time.perf_counter() - began) * 1000 / SUPERSTEPS)
     medians = {name: statistics.median(times) for name, times in spent.items()}
     return Figure(f"ainvoke, {SUPERSTEPS} supersteps, beside AsyncPostgresSaver", "ms a step", medians, "1.0")

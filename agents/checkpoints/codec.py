@@ -32,21 +32,14 @@ _STRICT = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | o
 class Encoded:
     """A value as it is stored: JSON text where that is exact, else what the serializer made of it."""
 
-    __slots__ = ("_draft", "data", "hash", "kind")  # a state has hundreds of them
+    __slots__ = ("data", "draft", "hash", "kind")  # a state has hundreds of them
 
     def __init__(self, kind: str, data: bytes) -> None:
-        """`hash` is what the value is stored under."""
+        """`hash` is what the value is stored under, `draft` what was read of a message."""
         self.kind = kind
         self.data = data
         self.hash = blake2b(kind.encode() + b"/" + data, digest_size=HASH_BYTES).digest()
-        self._draft: messages.Draft | None = None
-
-    @property
-    def message(self) -> BaseMessage:
-        """A new message, if it is one; what was read of it is kept."""
-        if self._draft is None:
-            self._draft = messages.Draft.of(self.data)
-        return self._draft.message()
+        self.draft: messages.Draft | None = None
 
     @property
     def weight(self) -> int:
@@ -126,10 +119,13 @@ def _as_json(value: object, kind: str = JSON) -> Encoded | None:
 
 def decode(serde: SerializerProtocol, encoded: Encoded) -> Any:
     """The value, the caller's own."""
+    if encoded.draft is not None:
+        return encoded.draft.message()
     if encoded.kind == JSON:
         return orjson.loads(encoded.data)
     if encoded.kind == MESSAGE:
-        return encoded.message
+        encoded.draft = messages.Draft.of(encoded.data)
+        return encoded.draft.message()
     return serde.loads_typed((encoded.kind, encoded.data))
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg import Cursor
+from psycopg import Connection, Cursor
 
 
 @contextmanager
@@ -29,24 +30,25 @@ def scoped(using: str = DEFAULT_DB_ALIAS) -> Iterator[BaseDatabaseWrapper]:
 
 
 @contextmanager
-def one_cursor(using: str = DEFAULT_DB_ALIAS) -> Iterator[Cursor]:
-    """psycopg's own cursor: on the calling thread's connection if that is open, else on one of Django's pool.
+def borrowed(using: str = DEFAULT_DB_ALIAS) -> Iterator[Connection[Any]]:
+    """psycopg's connection of the calling thread, if one is open, else one of Django's pool for this block.
 
-    The latter commits each statement. It is given back after the block, and does without what Django does to a
-    connection at both ends, which takes longer than a statement of the saver. Errors come out as Django's.
+    The latter commits each statement, and does without what Django does to a connection at both ends, which takes
+    longer than a statement of the saver. Errors come out as Django's.
     """
     connection = connections[using]
-    pool = connection.pool if connection.connection is None else None
+    pool = (
+        None if connection.connection is not None else getattr(connection, "pool", None)
+    )  # PostgreSQL's backend has it
     if pool is None:
         with scoped(using), raw_cursor(connection) as cursor:
-            yield cursor
+            yield cursor.connection
         return
     pool.open()
     with connection.wrap_database_errors:
         taken = pool.getconn()
         try:
-            with Cursor(taken) as cursor:
-                yield cursor
+            yield taken
         finally:
             pool.putconn(taken)
 

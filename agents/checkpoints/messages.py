@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ class Shape:
 
     cls: type[BaseMessage]
     defaults: dict[str, Any]
-    makers: dict[str, Callable[[], Any]]
+    makers: Mapping[str, Callable[[], Any]]
     names: frozenset[str]
 
     @classmethod
@@ -55,7 +55,7 @@ class Draft:
 
     cls: type[BaseMessage]
     fields: dict[str, Any]
-    makers: dict[str, Callable[[], Any]]
+    makers: tuple[tuple[str, Callable[[], Any]], ...]
     extra: Callable[[], dict[str, Any]]
     given: frozenset[str]
 
@@ -67,13 +67,13 @@ class Draft:
         fields = {**shape.defaults, **stored}
         extra = {name: fields.pop(name) for name in stored.keys() - shape.names}
         own = {name: _maker(value) for name, value in stored.items() if name not in extra and _is_container(value)}
-        makers = {**shape.makers, **own} if own else shape.makers
+        makers = tuple({**shape.makers, **own}.items())
         return cls(shape.cls, fields, makers, _maker(extra) if extra else dict, frozenset(stored))
 
     def message(self) -> BaseMessage:
         """Another one, the caller's own."""
         fields = self.fields.copy()
-        for name, make in self.makers.items():
+        for name, make in self.makers:
             fields[name] = make()
         message = object.__new__(self.cls)
         _set(message, "__dict__", fields)
@@ -81,7 +81,6 @@ class Draft:
         _set(message, "__pydantic_extra__", self.extra())
         _set(message, "__pydantic_private__", None)
         return message
-
 
 
 def _is_container(value: object) -> bool:

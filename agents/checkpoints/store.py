@@ -8,22 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from django.db import IntegrityError, connection, transaction
+from psycopg import Cursor
 from psycopg.errors import UniqueViolation
 
 from agents.checkpoints import sql
 from agents.checkpoints.caches import BoundedCache
 from agents.checkpoints.codec import Encoded
-from agents.checkpoints.connections import after_commit, one_cursor, raw_cursor, scoped
+from agents.checkpoints.connections import after_commit, borrowed, raw_cursor, scoped
 from agents.checkpoints.contents import Content, Values, needed
 from agents.checkpoints.errors import SpaceBusy, StateDamaged, UnknownThread
 from agents.checkpoints.reading import Head, Held, StateRow, StoredState, VersionRow
+from agents.checkpoints.statements import Statement
 from agents.checkpoints.threads import session_of
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from langchain_core.runnables import RunnableConfig
-    from psycopg import Cursor
+    from psycopg import Connection
 
     from agents.checkpoints.threads import EnsureThread
 
@@ -50,12 +52,15 @@ class StateStore:
         self._heads: BoundedCache[tuple[UUID, int, str, UUID], Head] = BoundedCache(HEAD_BYTES, _weight)
         self._values: BoundedCache[bytes, Encoded] = BoundedCache(VALUE_BYTES, lambda value: value.weight)
 
-    def fetch(self, statement: str, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
+    def fetch(self, statement: Statement | str, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
         """All rows of a statement."""
-        with one_cursor() as cursor:
-            return cursor.execute(statement, parameters, prepare=True, binary=True).fetchall()
+        with borrowed() as opened:
+            if isinstance(statement, Statement):
+                return statement.rows(opened, parameters)
+            with Cursor(opened) as cursor:
+                return cursor.execute(statement, parameters, prepare=True, binary=True).fetchall()
 
-    def write(self, config: RunnableConfig, statement: str, plan: Plan, remember: Callable[[int], None]) -> None:
+    def write(self, config: RunnableConfig, statement: Statement, plan: Plan, remember: Callable[[int], None]) -> None:
         """Run a statement planned under the space's epoch; plan it again if the epoch moved meanwhile.
 
         `plan` takes the epoch, and whether something may have been deleted that was stored before; `remember`
@@ -67,8 +72,8 @@ class StateStore:
             epoch, _space = self.space(session, thread)
             parameters = {**plan(epoch, moved), "session": session, "epoch": epoch}
             try:
-                with self._writing(config) as cursor:
-                    if cursor.execute(statement, parameters, prepare=True).fetchone():
+                with self._writing(config) as opened:
+                    if statement.rows(opened, parameters):
                         after_commit(lambda: remember(epoch))  # noqa: B023  # the loop ends here
                         return
             except IntegrityError as error:
@@ -80,16 +85,16 @@ class StateStore:
         raise SpaceBusy
 
     @contextmanager
-    def _writing(self, config: RunnableConfig) -> Iterator[Cursor[Any]]:
-        """A cursor for one write, in a transaction or savepoint of its own where it needs one."""
+    def _writing(self, config: RunnableConfig) -> Iterator[Connection[Any]]:
+        """A connection for one write, in a transaction or savepoint of its own where it needs one."""
         if self._fence is None and not connection.in_atomic_block:
-            with one_cursor() as cursor:
-                yield cursor
+            with borrowed() as opened:
+                yield opened
             return
-        with scoped() as opened, transaction.atomic(), raw_cursor(opened) as cursor:
+        with scoped() as thread_own, transaction.atomic(), raw_cursor(thread_own) as cursor:
             if self._fence is not None:
                 self._fence(cursor, config)
-            yield cursor
+            yield cursor.connection
 
     def space(self, session: UUID, thread: str | None) -> tuple[int, UUID]:
         """Epoch and id of a session's space; makes the session if it may. Raises UnknownThread."""
@@ -129,7 +134,7 @@ class StateStore:
             head[version.channel] = Held(version.version, content.hash, form=content.form, bases=bases)
         return head
 
-    def latest(self, statement: str, parameters: Mapping[str, Any]) -> StoredState | None:
+    def latest(self, statement: Statement, parameters: Mapping[str, Any]) -> StoredState | None:
         """The one state that a statement finds, and what it needs to be built."""
         rows = self.fetch(statement, parameters)
         if not rows:
@@ -148,17 +153,21 @@ class StateStore:
         """
         wanted = needed(contents)
         found = self._values.get_many(wanted)
-        missing = wanted - found.keys()
-        if missing:
-            read: dict[bytes, Encoded] = {}
-            parameters = {"spaces": list(spaces), "hashes": b"".join(missing)}
-            for value_hash, kind, data in self.fetch(sql.VALUES, parameters):
-                encoded = read[value_hash] = Encoded(kind, data)
-                if encoded.hash != value_hash:
-                    raise StateDamaged(f"the value {value_hash.hex()} is damaged", value=value_hash.hex())
-            self._values.put_many(read.items())
-            found.update(read)
+        for space in spaces:
+            missing = wanted - found.keys()
+            if missing:
+                read = self._read(space, missing)
+                self._values.put_many(read.items())
+                found.update(read)
         return found
+
+    def _read(self, space: UUID, wanted: Iterable[bytes]) -> dict[bytes, Encoded]:
+        read: dict[bytes, Encoded] = {}
+        for value_hash, kind, data in self.fetch(sql.VALUES, {"space": space, "hashes": b"".join(wanted)}):
+            encoded = read[value_hash] = Encoded(kind, data)
+            if encoded.hash != value_hash:
+                raise StateDamaged(f"the value {value_hash.hex()} is damaged", value=value_hash.hex())
+        return read
 
     def is_unmoved(self, session: UUID, epoch: int, space: UUID) -> bool:
         """Whether nothing was deleted in the session's space since that epoch."""

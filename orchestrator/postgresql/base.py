@@ -1,6 +1,7 @@
 """The backend's module that Django looks for."""
 
 import select
+from collections.abc import Callable
 from typing import Any
 
 from django.db.backends.postgresql import base
@@ -10,6 +11,9 @@ from psycopg_pool import ConnectionPool
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """Django's, except for how its pool checks a connection before it hands it out."""
+
+    _connection_pools: dict[str, ConnectionPool[Any]]
+    _configure_connection: Callable[[Connection[Any]], None]
 
     @property
     def pool(self) -> ConnectionPool[Any] | None:
@@ -24,7 +28,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 **options,
             )
             self._connection_pools.setdefault(self.alias, pool)  # another thread may have been first
-        return super().pool
+        return self._connection_pools[self.alias] if options else None
 
 
 def check(connection: Connection[Any]) -> None:
