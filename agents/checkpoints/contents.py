@@ -86,7 +86,7 @@ class Contents:
     def _by_item(
         self, serde: SerializerProtocol, form: Form, items: Sequence[Any]
     ) -> tuple[Content, Sequence[Encoded]]:
-        encoded = [self._encoder.encode(serde, item) for item in items]
+        encoded = self._encoder.encode_all(serde, items)
         return Content(form, items=b"".join([one.hash for one in encoded])), encoded
 
 

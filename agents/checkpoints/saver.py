@@ -31,7 +31,6 @@ from agents.checkpoints.serializer import StrictSerializer
 from agents.checkpoints.store import TRIES, StateStore
 from agents.checkpoints.threads import canonical_uuid, config_of, session_of
 from agents.checkpoints.writing import plan_state, plan_writes
-from agents.ids import derived_id
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -99,7 +98,6 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
         constant = {
             "ns": ns,
             "id": this,
-            "other_id": derived_id(session, ns, this),
             "parent": parent,
             "metadata": jsonb_text(get_serializable_checkpoint_metadata(config, metadata)),
         }

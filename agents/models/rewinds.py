@@ -1,11 +1,12 @@
 """What people did to the state of an agent by hand: edits, forks, replays, roll backs."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from agents.lifecycle import RewindKind, RewindStatus
-from agents.models.accounts import Project, User
+from agents.models.accounts import Project
 from agents.models.fields import choices, one_of
 from agents.models.sessions import AgentRun, AgentSession
 
@@ -22,7 +23,7 @@ class Rewind(models.Model):
     rewind_id = models.UUIDField(primary_key=True, editable=False)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
     session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="rewinds")
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     kind = models.TextField(choices=choices(RewindKind))
     checkpoint_id = models.UUIDField()
     seen_id = models.UUIDField()

@@ -36,7 +36,7 @@ ODD = {
     "array": np.arange(5),
     "order": {"z": 1, "a": 2},
     "message": AIMessage("hello", id="m1"),
-    "mixed": [b"1", "\ud800", None, True, 1, 1.0, {"a": (1,)}, HumanMessage("q"), ""],
+    "mixed": [b"1", "\ud800", None, True, 1, 1.0, {"a": [b"2"]}, HumanMessage("q"), ""],
 }
 
 
