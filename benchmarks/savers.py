@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 from uuid import UUID, uuid4
@@ -36,10 +37,11 @@ ROUNDS = 100
 GROWING_STEPS = 200
 SAME_STEPS = 50
 SUPERSTEPS = 50
-GRAPH_ROUNDS = 5
+GRAPH_ROUNDS = 9
 THREADS = 8
 RATE_PUTS = 400
-WORDS = [f"{3**number % 46_656:x}{'aeiou'[number % 5]}{'nrstl'[number % 7 % 5]}" for number in range(2000)]
+SYLLABLES = [first + vowel + last for first in "bdfgklmnprst" for vowel in "aeiou" for last in ("", "n", "r", "s")]
+WORDS = [one + other for one in SYLLABLES[::5] for other in SYLLABLES[::6]]
 OURS, THEIRS, SQLITE = "Queenright", "PostgresSaver", "SqliteSaver"
 TABLES = {
     OURS: ("agent_states", "agent_channel_versions", "agent_values", "agent_state_writes"),
@@ -47,6 +49,9 @@ TABLES = {
 }
 Saver = BaseCheckpointSaver[Any]
 Savers = dict[str, Saver]
+Task = Callable[[], Callable[[], object]]
+"""Prepares what is to be measured, and returns it."""
+
 POOL = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
 
 
@@ -77,6 +82,10 @@ class Thread:
 
     def put(self, values: dict[str, Any], changed: list[str]) -> None:
         """A checkpoint in which these channels are new."""
+        self.next(values, changed)()
+
+    def next(self, values: dict[str, Any], changed: list[str]) -> Callable[[], None]:
+        """Puts a checkpoint in which these channels are new."""
         fresh: ChannelVersions = {
             channel: self.saver.get_next_version(self.versions.get(channel), None) for channel in changed
         }
@@ -91,8 +100,12 @@ class Thread:
             "updated_channels": changed,
         }
         metadata: CheckpointMetadata = {"source": "loop" if self.step % 2 else "update", "step": self.step}
-        self.config = self.saver.put(self.config, checkpoint, metadata, fresh)
         self.step += 1
+
+        def put() -> None:
+            self.config = self.saver.put(self.config, checkpoint, metadata, fresh)
+
+        return put
 
 
 def config_of(thread: str) -> RunnableConfig:
@@ -107,8 +120,11 @@ def message(number: int) -> HumanMessage | AIMessage:
     return (AIMessage if number % 2 else HumanMessage)(text, id=str(UUID(int=chance.getrandbits(128))))
 
 
-def ours(project: Project, user: User) -> QueenrightSaver:
-    """A saver with nothing in its caches, and a mission for each thread."""
+Ensure = Callable[[UUID, str | None], None]
+
+
+def missions(project: Project, user: User) -> Ensure:
+    """Makes the mission of a thread."""
 
     def ensure(session_id: UUID, thread_id: str | None) -> None:
         space, _ = ValueSpace.objects.get_or_create(pk=session_id)
@@ -126,13 +142,19 @@ def ours(project: Project, user: User) -> QueenrightSaver:
             },
         )
 
-    return QueenrightSaver(ensure_thread=ensure)
+    return ensure
+
+
+def ours(project: Project, user: User) -> QueenrightSaver:
+    """A saver with nothing in its caches, and a mission for each thread."""
+    return QueenrightSaver(ensure_thread=missions(project, user))
 
 
 def dsn() -> str:
     """The address of Django's database."""
     connection.ensure_connection()
     info = connection.connection.info
+    connection.close()  # so that both savers take one from a pool for each call, as they do in a graph
     return f"host={info.host} port={info.port} dbname={info.dbname} user={info.user}"
 
 
@@ -156,12 +178,14 @@ def run(project: Project, user: User) -> list[Figure]:
         return [
             growing_bytes(on_postgres),
             unchanged_bytes(on_postgres),
-            *[put_cpu(all_three, name, size, aim) for name, size, aim in (("1 KB", 1, "0.9"), ("50 KB", 50, "0.6"))],
+            put_cpu(all_three, 1, "0.9"),
+            put_cpu(all_three, 50, "0.6"),
+            put_text_cpu(all_three),
             *reads(all_three, lambda: ours(project, user)),
             rate(on_postgres),
             listing(all_three),
-            *[graph(all_three, durability, aim) for durability, aim in DURABILITIES],
-            asyncio.run(async_graph(all_three[OURS], dsn())),
+            *[graph(all_three, missions(project, user), durability, aim) for durability, aim in DURABILITIES],
+            asyncio.run(async_graph(all_three[OURS], missions(project, user), dsn())),
         ]
 
 
@@ -217,34 +241,46 @@ def table_bytes(name: str) -> int:
         return int(cursor.fetchone()[0])
 
 
-def interleaved(tasks: dict[str, Callable[[], object]], rounds: int, clock: Callable[[], float]) -> dict[str, float]:
+def interleaved(tasks: dict[str, Task], rounds: int, clock: Callable[[], float]) -> dict[str, float]:
     """The median of each task by a clock in seconds, in ms; one round of all before the next."""
     spent: dict[str, list[float]] = {name: [] for name in tasks}
     for number in range(rounds + 5):
         for name, task in tasks.items():
+            measured = task()
             began = clock()
-            task()
+            measured()
             if number >= 5:
                 spent[name].append((clock() - began) * 1000)
     return {name: statistics.median(times) for name, times in spent.items()}
 
 
-def put_cpu(contenders: Savers, name: str, kilobytes: int, aim: str) -> Figure:
-    """The client's CPU for one checkpoint in which a text of this size is new."""
-    tasks: dict[str, Callable[[], object]] = {}
-    for contender, saver in contenders.items():
-        tasks[contender] = putting(Thread(saver), kilobytes)
-    return Figure(f"put, {name}, client CPU", "ms", interleaved(tasks, ROUNDS, time.thread_time), aim)
+def put_cpu(contenders: Savers, kilobytes: int, aim: str) -> Figure:
+    """The client's CPU for one checkpoint of a conversation of this size, of which the last message is new."""
+    tasks = {name: putting(Thread(saver), kilobytes) for name, saver in contenders.items()}
+    spent = interleaved(tasks, ROUNDS, time.thread_time)
+    return Figure(f"put, {kilobytes} KB of messages, one new, client CPU", "ms", spent, aim)
 
 
-def putting(thread: Thread, kilobytes: int) -> Callable[[], None]:
-    """Each call puts one checkpoint with another text."""
-    text = incompressible(kilobytes)
+def putting(thread: Thread, kilobytes: int) -> Task:
+    """Checkpoints with always another last message."""
+    earlier = [message(number) for number in range(int(kilobytes * 2.2) - 1)]
 
-    def put() -> None:
-        thread.put({"text": f"{thread.step} {text}", "step": thread.step}, ["text", "step"])
+    def prepare() -> Callable[[], object]:
+        said = [*earlier, message(len(earlier) + thread.step)]
+        return thread.next({"messages": said, "step": thread.step}, ["messages", "step"])
 
-    return put
+    return prepare
+
+
+def put_text_cpu(contenders: Savers) -> Figure:
+    """The same for one text, all of it new: PostgresSaver keeps texts in the checkpoint's own row."""
+    text = incompressible(50)
+
+    def putting_text(thread: Thread) -> Task:
+        return lambda: thread.next({"text": f"{thread.step} {text}"}, ["text"])
+
+    tasks = {name: putting_text(Thread(saver)) for name, saver in contenders.items()}
+    return Figure("put, a text of 50 KB, client CPU", "ms", interleaved(tasks, ROUNDS, time.thread_time))
 
 
 def reads(contenders: Savers, fresh: Callable[[], Saver]) -> list[Figure]:
@@ -256,17 +292,25 @@ def reads(contenders: Savers, fresh: Callable[[], Saver]) -> list[Figure]:
             thread.put(values, list(values))
         return {name: thread.start for name, thread in threads.items()}
 
-    def tasks(configs: dict[str, RunnableConfig]) -> dict[str, Callable[[], object]]:
-        return {name: lambda n=name: contenders[n].get_tuple(configs[n]) for name in contenders}  # type: ignore[misc]
+    def tasks(configs: dict[str, RunnableConfig]) -> dict[str, Task]:
+        return {name: always(partial(contenders[name].get_tuple, configs[name])) for name in contenders}
 
-    long = filled({"messages": [message(number) for number in range(100)]})
-    short = filled({"text": incompressible(1), "step": 1})
-    cold = {**tasks(long), OURS: lambda: fresh().get_tuple(long[OURS])}
+    def reading_cold() -> Callable[[], object]:
+        return partial(fresh().get_tuple, long[OURS])
+
+    long = filled({"messages": [message(number) for number in range(100)], "step": 1})
+    short = filled({"messages": [message(number) for number in range(2)], "step": 1})
+    cold = {**tasks(long), OURS: reading_cold}
     return [
         Figure("get latest, 100 messages, warm", "ms", interleaved(tasks(long), ROUNDS, time.perf_counter), "0.4"),
         Figure("get latest, 100 messages, cold", "ms", interleaved(cold, ROUNDS, time.perf_counter), "1.0"),
         Figure("get latest, 1 KB, warm", "ms", interleaved(tasks(short), ROUNDS, time.perf_counter), "under 1 ms"),
     ]
+
+
+def always(task: Callable[[], object]) -> Task:
+    """What needs no preparation."""
+    return lambda: task
 
 
 def rate(contenders: Savers) -> Figure:
@@ -285,9 +329,9 @@ def puts_a_second(saver: Saver) -> float:
 
     @scoped()
     def work(thread: Thread) -> None:
-        put = putting(thread, 1)
+        prepare = putting(thread, 1)
         for _ in range(RATE_PUTS // THREADS):
-            put()
+            prepare()()
 
     with ThreadPoolExecutor(THREADS) as pool:
         threads = [Thread(saver) for _ in range(THREADS)]
@@ -300,12 +344,14 @@ def puts_a_second(saver: Saver) -> float:
 
 def listing(contenders: Savers) -> Figure:
     """Ten of two hundred checkpoints with growing lists, by a filter that half of them pass."""
-    tasks: dict[str, Callable[[], object]] = {}
-    for name, saver in contenders.items():
-        thread = Thread(saver)
+
+    def reading(saver: Saver) -> Callable[[], object]:
+        thread, said = Thread(saver), [message(number) for number in range(GROWING_STEPS // 2)]
         for step in range(GROWING_STEPS):
-            thread.put({"messages": [message(number) for number in range(step // 2)]}, ["messages"])
-        tasks[name] = lambda one=saver, start=thread.start: list(one.list(start, filter={"source": "loop"}, limit=10))  # type: ignore[misc]
+            thread.put({"messages": said[: step // 2]}, ["messages"])
+        return lambda: list(saver.list(thread.start, filter={"source": "loop"}, limit=10))
+
+    tasks = {name: always(reading(saver)) for name, saver in contenders.items()}
     return Figure("list 10 of 200, filtered", "ms", interleaved(tasks, ROUNDS // 4, time.perf_counter), "0.5")
 
 
@@ -334,32 +380,36 @@ def three_nodes(saver: Saver) -> Any:
     return graph.compile(saver)
 
 
-def graph_config() -> RunnableConfig:
-    """A fresh thread, and leave to go round often enough."""
-    return {**config_of(str(uuid4())), "recursion_limit": SUPERSTEPS + 5}
+@scoped()
+def graph_config(ensure: Ensure) -> RunnableConfig:
+    """A fresh thread, whose mission was made before, as those of a worker are; leave to go round often enough."""
+    thread = uuid4()
+    ensure(thread, None)
+    return {**config_of(str(thread)), "recursion_limit": SUPERSTEPS + 5}
 
 
-def graph(contenders: Savers, durability: Durability, aim: str) -> Figure:
+def graph(contenders: Savers, ensure: Ensure, durability: Durability, aim: str) -> Figure:
     """Wall time of a superstep."""
-    graphs = {name: three_nodes(saver) for name, saver in contenders.items()}
-    tasks: dict[str, Callable[[], object]] = {
-        name: lambda g=compiled: g.invoke({"said": []}, graph_config(), durability=durability)  # type: ignore[misc]
-        for name, compiled in graphs.items()
-    }
+
+    def running(compiled: Any) -> Task:
+        return lambda: partial(compiled.invoke, {"said": []}, graph_config(ensure), durability=durability)
+
+    tasks = {name: running(three_nodes(saver)) for name, saver in contenders.items()}
     spent = interleaved(tasks, GRAPH_ROUNDS, time.perf_counter)
     each = {name: ms / SUPERSTEPS for name, ms in spent.items()}
     return Figure(f"graph, {SUPERSTEPS} supersteps, {durability}", "ms a step", each, aim)
 
 
-async def async_graph(saver: Saver, address: str) -> Figure:
+async def async_graph(saver: Saver, ensure: Ensure, address: str) -> Figure:
     """`ainvoke` on ours and on AsyncPostgresSaver, which stands in PostgresSaver's column."""
     spent: dict[str, list[float]] = {OURS: [], THEIRS: []}
     async with AsyncConnectionPool[Any](address, min_size=1, max_size=THREADS, kwargs=POOL) as pool:
         graphs = {OURS: three_nodes(saver), THEIRS: three_nodes(AsyncPostgresSaver(pool))}
         for _ in range(GRAPH_ROUNDS):
             for name, compiled in graphs.items():
+                config = await asyncio.to_thread(graph_config, ensure)
                 began = time.perf_counter()
-                await compiled.ainvoke({"said": []}, graph_config(), durability="sync")
+                await compiled.ainvoke({"said": []}, config, durability="sync")
                 spent[name].append((time.perf_counter() - began) * 1000 / SUPERSTEPS)
     medians = {name: statistics.median(times) for name, times in spent.items()}
     return Figure(f"ainvoke, {SUPERSTEPS} supersteps, beside AsyncPostgresSaver", "ms a step", medians, "1.0")

@@ -66,6 +66,14 @@ def services() -> list[Service]:
     return [_timed("Database", _ask_database), _timed("Redis", lambda: bool(feed.connection().ping()))]
 
 
+def damaged_states() -> int | None:
+    """How many states are known to be damaged; None where nobody can tell."""
+    try:
+        return now.damaged_states()
+    except DatabaseError:
+        return None
+
+
 def _ask_database() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")

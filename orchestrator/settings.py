@@ -82,7 +82,7 @@ def _database() -> dict[str, Any]:
     if env.pool_size:
         options["pool"] = {"min_size": 1, "max_size": env.pool_size, "timeout": 10}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "orchestrator.postgresql",
         # After PostgreSQL has died a pool is full of dead connections. Met one by one, each cost an agent its lease.
         "CONN_HEALTH_CHECKS": True,
         "NAME": given.pop("dbname", "queenright"),

@@ -1,7 +1,8 @@
 """LangGraph's checkpoints on Django's database, for any Django project that installs `agents`."""
 
 from agents.checkpoints.connections import scoped
+from agents.checkpoints.damage import Damage
 from agents.checkpoints.errors import SpaceBusy, StateDamaged, ThreadNotEmpty, UnknownThread
 from agents.checkpoints.saver import QueenrightSaver
 
-__all__ = ["QueenrightSaver", "SpaceBusy", "StateDamaged", "ThreadNotEmpty", "UnknownThread", "scoped"]
+__all__ = ["Damage", "QueenrightSaver", "SpaceBusy", "StateDamaged", "ThreadNotEmpty", "UnknownThread", "scoped"]

@@ -1,7 +1,7 @@
 """A bounded cache."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -17,25 +17,42 @@ class BoundedCache(Generic[K, V]):
         self.limit = limit
         self._weigh = weigh
         self._weight = 0
-        self._entries: OrderedDict[K, V] = OrderedDict()
+        self._entries: OrderedDict[K, tuple[V, int]] = OrderedDict()
         self._lock = Lock()
 
     def get(self, key: K) -> V | None:
         """The entry, or None."""
         with self._lock:
-            value = self._entries.get(key)
-            if value is not None:
-                self._entries.move_to_end(key)
-            return value
+            entry = self._entries.get(key)
+            if entry is None:
+                return None
+            self._entries.move_to_end(key)
+            return entry[0]
+
+    def get_many(self, keys: Iterable[K]) -> dict[K, V]:
+        """Those of the entries that are there."""
+        found: dict[K, V] = {}
+        with self._lock:
+            for key in keys:
+                entry = self._entries.get(key)
+                if entry is not None:
+                    self._entries.move_to_end(key)
+                    found[key] = entry[0]
+        return found
 
     def put(self, key: K, value: V) -> None:
         """Remember `value`; one that alone weighs more than the limit is not kept."""
+        self.put_many([(key, value)])
+
+    def put_many(self, entries: Iterable[tuple[K, V]]) -> None:
+        """Remember each of them, as `put` does."""
         with self._lock:
-            self._forget(key)
-            if self._weigh(value) > self.limit:
-                return
-            self._entries[key] = value
-            self._weight += self._weigh(value)
+            for key, value in entries:
+                self._forget(key)
+                weight = self._weigh(value)
+                if weight <= self.limit:
+                    self._entries[key] = value, weight
+                    self._weight += weight
             while self._weight > self.limit:
                 self._forget(next(iter(self._entries)))
 
@@ -45,6 +62,6 @@ class BoundedCache(Generic[K, V]):
             self._forget(key)
 
     def _forget(self, key: K) -> None:
-        value = self._entries.pop(key, None)
-        if value is not None:
-            self._weight -= self._weigh(value)
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._weight -= entry[1]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
 HASH_BYTES = 16
 INLINE_BYTES = 128  # a shorter encoding stands in the row that names it: a hash and a row would take more
 SCALAR_CHARACTERS = 64  # a longer string is stored once, not in every checkpoint
+DRAFT_BYTES = 1800  # of a message that was read, without its text
+ENTRY_BYTES = 300  # of any other entry of a cache, without its data
 KNOWN_BYTES = 32 * 1024 * 1024  # of encoded messages
 JSON = "json"
 MESSAGE = "message"
@@ -29,17 +29,22 @@ _READABLE = (JSON, MESSAGE)
 _STRICT = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
-@dataclass(frozen=True)
 class Encoded:
     """A value as it is stored: JSON text where that is exact, else what the serializer made of it."""
 
-    kind: str
-    data: bytes
+    __slots__ = ("data", "draft", "hash", "kind")  # a state has hundreds of them
 
-    @cached_property
-    def hash(self) -> bytes:
-        """What the value is stored under."""
-        return blake2b(self.kind.encode() + b"/" + self.data, digest_size=HASH_BYTES).digest()
+    def __init__(self, kind: str, data: bytes) -> None:
+        """`hash` is what the value is stored under, `draft` what was read of a message."""
+        self.kind = kind
+        self.data = data
+        self.hash = blake2b(kind.encode() + b"/" + data, digest_size=HASH_BYTES).digest()
+        self.draft: messages.Draft | None = None
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it takes in memory."""
+        return 2 * len(self.data) + DRAFT_BYTES if self.kind == MESSAGE else len(self.data) + ENTRY_BYTES
 
     @property
     def is_short(self) -> bool:
@@ -54,13 +59,18 @@ class Seen(NamedTuple):
     fields: bytes
     encoded: Encoded
 
+    @property
+    def weight(self) -> int:
+        """About how many bytes it takes in memory: the message, its fields and their encoding."""
+        return 2 * len(self.fields) + self.encoded.weight
+
 
 class Encoder:
     """Values as bytes. Remembers messages: a graph saves the same ones again at each step."""
 
     def __init__(self) -> None:
         """Remembers nothing yet."""
-        self._seen: BoundedCache[int, Seen] = BoundedCache(KNOWN_BYTES, lambda seen: 2 * len(seen.fields))
+        self._seen: BoundedCache[int, Seen] = BoundedCache(KNOWN_BYTES, lambda seen: seen.weight)
 
     def encode(self, serde: SerializerProtocol, value: object) -> Encoded:
         """Any value as bytes. Raises TypeError for one that the serializer does not know."""
@@ -71,18 +81,30 @@ class Encoder:
             encoded = Encoded(kind, bytes(data))
         return encoded
 
+    def encode_all(self, serde: SerializerProtocol, values: Sequence[Any]) -> list[Encoded]:
+        """Each of these as `encode` does it."""
+        seen = self._seen.get_many(map(id, values))
+        encoded = []
+        for value in values:
+            known = seen.get(id(value))
+            is_same = known is not None and known.message is value and known.fields == _fields(value)
+            encoded.append(known.encoded if known is not None and is_same else self.encode(serde, value))
+        return encoded
+
     def _message(self, shape: messages.Shape, message: BaseMessage) -> Encoded | None:
-        try:
-            fields = b"" if message.__pydantic_extra__ else orjson.dumps(message.__dict__, option=_STRICT)
-        except TypeError:
-            return None
-        known = self._seen.get(id(message))
-        if known is not None and known.message is message and known.fields == fields:
-            return known.encoded
         encoded = _as_json(shape.fields(message), MESSAGE)
+        fields = _fields(message)
         if encoded is not None and fields:
             self._seen.put(id(message), Seen(message, fields, encoded))
         return encoded
+
+
+def _fields(message: BaseMessage) -> bytes:
+    """What tells whether a message was changed in its place; nothing of one that JSON does not hold."""
+    try:
+        return b"" if message.__pydantic_extra__ else orjson.dumps(message.__dict__, option=_STRICT)
+    except TypeError:
+        return b""
 
 
 def _as_json(value: object, kind: str = JSON) -> Encoded | None:
@@ -97,10 +119,13 @@ def _as_json(value: object, kind: str = JSON) -> Encoded | None:
 
 def decode(serde: SerializerProtocol, encoded: Encoded) -> Any:
     """The value, the caller's own."""
+    if encoded.draft is not None:
+        return encoded.draft.message()
     if encoded.kind == JSON:
         return orjson.loads(encoded.data)
     if encoded.kind == MESSAGE:
-        return messages.read(encoded.data)
+        encoded.draft = messages.Draft.of(encoded.data)
+        return encoded.draft.message()
     return serde.loads_typed((encoded.kind, encoded.data))
 
 

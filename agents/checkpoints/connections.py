@@ -1,11 +1,12 @@
 """A thread's database connection, given back when its work is done."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg import Cursor
+from psycopg import Connection, Cursor
 
 
 @contextmanager
@@ -24,8 +25,40 @@ def scoped(using: str = DEFAULT_DB_ALIAS) -> Iterator[BaseDatabaseWrapper]:
     finally:
         if not was_open:
             connection.close()
-        elif connection.errors_occurred:
+        elif connection.errors_occurred and not connection.in_atomic_block:  # whose end belongs to the caller
             connection.close_if_unusable_or_obsolete()
+
+
+@contextmanager
+def borrowed(using: str = DEFAULT_DB_ALIAS) -> Iterator[Connection[Any]]:
+    """psycopg's connection of the calling thread, if one is open, else one of Django's pool for this block.
+
+    The latter commits each statement, and does without what Django does to a connection at both ends, which takes
+    longer than a statement of the saver. Errors come out as Django's.
+    """
+    connection = connections[using]
+    pool = (
+        None if connection.connection is not None else getattr(connection, "pool", None)
+    )  # PostgreSQL's backend has it
+    if pool is None:
+        with scoped(using), raw_cursor(connection) as cursor:
+            yield cursor.connection
+        return
+    pool.open()
+    with connection.wrap_database_errors:
+        taken = pool.getconn()
+        try:
+            yield taken
+        finally:
+            pool.putconn(taken)
+
+
+def after_commit(task: Callable[[], None], using: str = DEFAULT_DB_ALIAS) -> None:
+    """Call `task` once what the calling thread has written is there for all; at once outside a transaction."""
+    if connections[using].connection is None:
+        task()
+    else:
+        transaction.on_commit(task, using)
 
 
 @contextmanager

@@ -49,11 +49,11 @@ class Content:
         if self.encoded is not None:
             return decode(serde, self.encoded)
         if self.items is None:
-            raise StateDamaged("the base of a list is missing")
+            raise StateDamaged("the base of a list is lost")
         try:
             found = [decode(serde, values[one]) for one in split(self.items)]
         except KeyError as missing:
-            raise StateDamaged(f"the value {missing.args[0].hex()} is missing", value=missing.args[0].hex()) from None
+            raise StateDamaged(f"the value {missing.args[0].hex()} is lost", value=missing.args[0].hex()) from None
         if self.form == Form.LIST:
             return found
         if self.form == Form.DICT:
@@ -86,7 +86,7 @@ class Contents:
     def _by_item(
         self, serde: SerializerProtocol, form: Form, items: Sequence[Any]
     ) -> tuple[Content, Sequence[Encoded]]:
-        encoded = [self._encoder.encode(serde, item) for item in items]
+        encoded = self._encoder.encode_all(serde, items)
         return Content(form, items=b"".join([one.hash for one in encoded])), encoded
 
 

@@ -23,15 +23,17 @@ SELECT space.space_id FROM agent_value_spaces space
 WHERE space.space_id IN (SELECT space_id FROM agent_sessions WHERE session_id IN (%(source)s, %(target)s))
 ORDER BY space.space_id FOR KEY SHARE
 """
-_ANY_STATE = "SELECT FROM agent_states WHERE session_id = %(target)s LIMIT 1"
+_ANY_STATE = "SELECT 1 FROM agent_states WHERE session_id = %(target)s LIMIT 1"
 _STATES = "SELECT state_id, checkpoint_ns, checkpoint_id FROM agent_states WHERE session_id = %(source)s"
 # In this order, so that what is stored meanwhile does no harm: each finds at least what the earlier ones name.
 _COPIES = (
     """
 INSERT INTO agent_states (state_id, project_id, session_id, checkpoint_ns, checkpoint_id, parent_id, checkpoint_name,
-                          state_data, state_hash, metadata, size_bytes, is_current, is_fork_base, created_at)
+                          state_data, state_hash, metadata, seal, size_bytes, is_current, is_fork_base, damaged_at,
+                          created_at)
 SELECT named.copy_id, session.project_id, session.session_id, checkpoint_ns, checkpoint_id, state.parent_id,
-       checkpoint_name, state_data, state_hash, state.metadata, size_bytes, is_current, is_fork_base, state.created_at
+       checkpoint_name, state_data, state_hash, state.metadata, seal, size_bytes, is_current, is_fork_base, damaged_at,
+       state.created_at
 FROM json_to_recordset(%(ids)s::json) named(state_id uuid, copy_id uuid)
 JOIN agent_states state USING (state_id), agent_sessions session
 WHERE session.session_id = %(target)s

@@ -87,7 +87,8 @@ _DELTAS = """CASE jsonb_typeof({0}.metadata -> 'counters_since_delta_snapshot') 
 _KEPT = f"""wanted AS (
     SELECT checkpoint_ns, checkpoint_id, parent_id, metadata -> 'parents' ->> '' AS root,
            {_DELTAS.format("state")} AS sought
-    FROM (SELECT *, row_number() OVER (PARTITION BY checkpoint_ns ORDER BY checkpoint_id DESC) AS place
+    FROM (SELECT *, row_number() OVER (PARTITION BY checkpoint_ns
+                                        ORDER BY is_current DESC, damaged_at IS NOT NULL, checkpoint_id DESC) AS place
           FROM agent_states WHERE session_id = %(session)s) state
     WHERE place <= %(keep)s OR created_at > now() - %(age)s OR checkpoint_name <> '' OR is_fork_base
        OR {_IS_FORKED} OR ({_ASKED}) OR {_GONE_BACK_TO}
@@ -132,8 +133,10 @@ WHERE session_id = %(session)s
 _PROMOTE = """
 UPDATE agent_states state SET is_current = true
 FROM (SELECT DISTINCT ON (checkpoint_ns) state_id FROM agent_states WHERE session_id = %(session)s
-      ORDER BY checkpoint_ns, checkpoint_id DESC) newest
-WHERE state.state_id = newest.state_id AND NOT state.is_current
+      ORDER BY checkpoint_ns, damaged_at IS NOT NULL, checkpoint_id DESC) newest
+WHERE state.state_id = newest.state_id
+  AND NOT EXISTS (SELECT FROM agent_states one WHERE one.session_id = %(session)s
+                  AND one.checkpoint_ns = state.checkpoint_ns AND one.is_current)
 """
 _DELETE_VERSIONS = """
 WITH RECURSIVE named AS (

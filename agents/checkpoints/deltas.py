@@ -23,8 +23,7 @@ _LINEAGE = f"""
 WITH RECURSIVE lineage AS (
     (SELECT 0 AS distance, checkpoint_id, parent_id, state_data,
             %(channels)s::text[] AS sought, '{{{{}}}}'::text[] AS found
-     FROM agent_states state WHERE session_id = %(session)s AND checkpoint_ns = %(ns)s {{exact}}
-     ORDER BY checkpoint_id DESC LIMIT 1)
+     FROM agent_states WHERE session_id = %(session)s AND checkpoint_ns = %(ns)s AND {{exact}})
   UNION ALL
     SELECT distance + 1, parent.checkpoint_id, parent.parent_id, parent.state_data, still.sought,
            ARRAY(SELECT wanted.name FROM unnest(still.sought) wanted(name)
@@ -51,8 +50,8 @@ FROM lineage, agent_sessions session JOIN agent_value_spaces space USING (space_
 WHERE session.session_id = %(session)s AND distance > 0
 ORDER BY distance DESC
 """  # noqa: S608  # joined to constants
-LINEAGE_OF_LATEST = _LINEAGE.format(exact="")
-LINEAGE_OF_EXACT = _LINEAGE.format(exact="AND checkpoint_id = %(id)s")
+LINEAGE_OF_LATEST = _LINEAGE.format(exact=f"state_id = {sql.LATEST}")
+LINEAGE_OF_EXACT = _LINEAGE.format(exact="checkpoint_id = %(id)s")
 
 
 class Ancestor(NamedTuple):

@@ -10,7 +10,7 @@ class UnknownThread(DomainError):
 
 
 class StateDamaged(DomainError):
-    """A stored state is not what its hash says."""
+    """A stored state is not what was saved."""
 
     code = "state_damaged"
 

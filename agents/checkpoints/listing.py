@@ -29,6 +29,7 @@ class Listing:
     conditions: tuple[str, ...]
     parameters: Mapping[str, Any]
     wanted: int | None
+    is_exact: bool = False  # one checkpoint of each namespace at most
 
     @classmethod
     def of(
@@ -47,6 +48,7 @@ class Listing:
                 listing = listing.also("state.checkpoint_ns = %(ns)s", ns=names["checkpoint_ns"])
             if exact := get_checkpoint_id(config):
                 listing = listing.also("state.checkpoint_id = %(id)s", id=canonical_uuid(exact))
+                listing = replace(listing, is_exact=True)
         if before is not None and (stop := get_checkpoint_id(before)):
             listing = listing.also("state.checkpoint_id < %(before)s", before=canonical_uuid(stop))
         for n, (key, value) in enumerate((metadata or {}).items()):
@@ -71,9 +73,9 @@ class Listing:
         following = (_FOLLOWING,) if "last_id" in self.parameters else ()
         return sql.LIST.format(conditions=" AND ".join(self.conditions + following), size=self.size)
 
-    def after(self, rows: Sequence[StateRow]) -> Listing | None:
-        """What is still asked for once these rows were read; None if nothing."""
-        left = None if self.wanted is None else self.wanted - len(rows)
+    def after(self, rows: Sequence[StateRow], given: int) -> Listing | None:
+        """What is still asked for once these rows were read and so many given; None if nothing."""
+        left = None if self.wanted is None else self.wanted - given
         if len(rows) < self.size or (left is not None and left <= 0):
             return None
         last = rows[-1]

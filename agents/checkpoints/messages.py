@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -12,11 +14,11 @@ from langchain_core.messages import BaseMessage
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How the messages of a class are made: the defaults of its fields, empty containers apart."""
+    """How the messages of a class are made: the defaults of its fields, and what makes those that are containers."""
 
     cls: type[BaseMessage]
     defaults: dict[str, Any]
-    containers: dict[str, type]
+    makers: Mapping[str, Callable[[], Any]]
     names: frozenset[str]
 
     @classmethod
@@ -26,8 +28,8 @@ class Shape:
             name: None if field.is_required() else field.get_default(call_default_factory=True)
             for name, field in message.model_fields.items()
         }
-        containers = {name: type(value) for name, value in defaults.items() if type(value) in (dict, list)}
-        return cls(message, defaults, containers, frozenset(defaults))
+        makers = {name: type(value) for name, value in defaults.items() if _is_container(value)}
+        return cls(message, defaults, makers, frozenset(defaults))
 
     def is_default(self, name: str, value: object) -> bool:
         """Whether a field need not be stored. A value that is required is never None."""
@@ -43,21 +45,54 @@ class Shape:
         changed = {name: value for name, value in fields.items() if not self.is_default(name, value)}
         return {"type": fields["type"], **changed, **extra}
 
-    def build(self, stored: dict[str, Any]) -> BaseMessage:
-        """The message that was stored. Nothing is validated: a hash says that it is the one."""
-        fields = {**self.defaults, **stored}
-        for name, container in self.containers.items():
-            if name not in stored:
-                fields[name] = container()
-        extra = {name: fields.pop(name) for name in stored.keys() - self.names}
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message that was read, of which any number can be made that share nothing that can be changed.
+
+    The containers among its fields are made anew for each.
+    """
+
+    cls: type[BaseMessage]
+    fields: dict[str, Any]
+    makers: tuple[tuple[str, Callable[[], Any]], ...]
+    extra: Callable[[], dict[str, Any]]
+    given: frozenset[str]
+
+    @classmethod
+    def of(cls, data: bytes) -> Draft:
+        """From the JSON of a message. Nothing is validated: a hash says that it is the one."""
+        stored = orjson.loads(data)
+        shape = _BY_TYPE[stored["type"]]
+        fields = {**shape.defaults, **stored}
+        extra = {name: fields.pop(name) for name in stored.keys() - shape.names}
+        own = {name: _maker(value) for name, value in stored.items() if name not in extra and _is_container(value)}
+        makers = tuple({**shape.makers, **own}.items())
+        return cls(shape.cls, fields, makers, _maker(extra) if extra else dict, frozenset(stored))
+
+    def message(self) -> BaseMessage:
+        """Another one, the caller's own."""
+        fields = self.fields.copy()
+        for name, make in self.makers:
+            fields[name] = make()
         message = object.__new__(self.cls)
-        object.__setattr__(message, "__dict__", fields)
-        object.__setattr__(message, "__pydantic_fields_set__", set(stored))
-        object.__setattr__(message, "__pydantic_extra__", extra)
-        object.__setattr__(message, "__pydantic_private__", None)
+        _set(message, "__dict__", fields)
+        _set(message, "__pydantic_fields_set__", set(self.given))
+        _set(message, "__pydantic_extra__", self.extra())
+        _set(message, "__pydantic_private__", None)
         return message
 
 
+def _is_container(value: object) -> bool:
+    return type(value) in (dict, list)
+
+
+def _maker(value: object) -> Callable[[], Any]:
+    """Makes a JSON value again and again."""
+    return partial(orjson.loads, orjson.dumps(value))
+
+
+_set = object.__setattr__  # pydantic's own would validate
 _CLASSES: tuple[type[BaseMessage], ...] = (
     messages.HumanMessage,
     messages.AIMessage,
@@ -78,9 +113,3 @@ _BY_TYPE = {shape.defaults["type"]: shape for shape in _SHAPES.values()}
 def shape_of(value: object) -> Shape | None:
     """The shape of a message, or None of anything else."""
     return _SHAPES.get(type(value))
-
-
-def read(data: bytes) -> BaseMessage:
-    """The message from its JSON."""
-    stored = orjson.loads(data)
-    return _BY_TYPE[stored["type"]].build(stored)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
-from langgraph.checkpoint.base import Checkpoint, CheckpointMetadata, CheckpointTuple
+from langgraph.checkpoint.base import Checkpoint, CheckpointMetadata, CheckpointTuple, PendingWrite
 
 from agents.checkpoints.codec import Encoded, scalar_hash, state_hash
 from agents.checkpoints.contents import Content, Values
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from langgraph.checkpoint.serde.base import SerializerProtocol
+
+SEAL_BYTES = 16
+LOST_WRITES = "something that was written on top of it is lost"
 
 
 class Held(NamedTuple):
@@ -54,6 +58,8 @@ class StateRow(NamedTuple):
     state_data: str
     metadata: str
     state_hash: bytes
+    seal: bytes | None
+    is_current: bool
     epoch: int
     space_id: UUID
     versions: list[tuple[Any, ...]] | None
@@ -63,6 +69,13 @@ class StateRow(NamedTuple):
     def thread(self) -> str:
         """LangGraph's name of the thread."""
         return self.thread_id or str(self.session_id)
+
+    @property
+    def is_as_sealed(self) -> bool:
+        """Whether it is as `sql.PUT` made it."""
+        told = (self.checkpoint_id, self.parent_id, self.state_data, self.metadata)
+        text = "/".join(str(one) for one in told if one is not None)
+        return self.seal is None or sha256(text.encode()).digest()[:SEAL_BYTES] == self.seal
 
 
 class VersionRow(NamedTuple):
@@ -123,13 +136,22 @@ class StoredState:
 
     @classmethod
     def of(cls, row: StateRow) -> StoredState:
-        """From a row."""
-        return cls(
+        """From a row. Raises StateDamaged if it is not as it was saved."""
+        data = orjson.loads(row.state_data)
+        state = cls(
             row,
-            orjson.loads(row.state_data),
+            data,
             {version[0]: VersionRow(*version).held() for version in row.versions or ()},
             [(write[0], write[1], content_of(*write[2:])) for write in row.writes or ()],
         )
+        if not (row.is_as_sealed and _is_checkpoint(data)):
+            raise state.fault("its row was changed")
+        return state
+
+    def fault(self, reason: str) -> StateDamaged:
+        """The error that names this checkpoint."""
+        name = str(self.row.checkpoint_id)
+        return StateDamaged(f"The checkpoint {name} is damaged: {reason}.", checkpoint_id=name, reason=reason)
 
     @property
     def contents(self) -> list[Content]:
@@ -153,23 +175,62 @@ class StoredState:
         return head
 
     def build(self, serde: SerializerProtocol, values: Values) -> CheckpointTuple:
-        """LangGraph's tuple. Raises StateDamaged if the contents are not those that were stored."""
+        """LangGraph's tuple. Raises StateDamaged if it is not what was saved."""
+        found, lost_tasks = self.restore(serde, values)
+        if lost_tasks:
+            raise self.fault(LOST_WRITES)
+        return found
+
+    def restore(self, serde: SerializerProtocol, values: Values) -> tuple[CheckpointTuple, list[str]]:
+        """LangGraph's tuple without the writes of tasks that lost some, and these tasks.
+
+        Raises StateDamaged if the contents are not those that were saved.
+        """
         row = self.row
-        if state_hash(hashes(self.head)) != row.state_hash:
-            raise StateDamaged(f"the state {row.checkpoint_id} is damaged", checkpoint_id=str(row.checkpoint_id))
-        channel_values = dict(self.data["channel_values"])
-        for channel, (content, _) in self.channels.items():
-            if channel not in channel_values:
-                channel_values[channel] = content.value(serde, values)
+        channel_values = self._channel_values(serde, values)
+        pending_writes, lost_tasks = self._pending_writes(serde, values)
         checkpoint: Checkpoint = {**self.data, "id": str(row.checkpoint_id), "channel_values": channel_values}  # type: ignore[typeddict-item]  # as it was given to put
         metadata: CheckpointMetadata = orjson.loads(row.metadata)
-        return CheckpointTuple(
+        found = CheckpointTuple(
             config=config_of(row.thread, row.checkpoint_ns, row.checkpoint_id),
             checkpoint=checkpoint,
             metadata=metadata,
             parent_config=config_of(row.thread, row.checkpoint_ns, row.parent_id) if row.parent_id else None,
-            pending_writes=[(task, channel, content.value(serde, values)) for task, channel, content in self.writes],
+            pending_writes=pending_writes,
         )
+        return found, lost_tasks
+
+    def _channel_values(self, serde: SerializerProtocol, values: Values) -> dict[str, Any]:
+        if state_hash(hashes(self.head)) != self.row.state_hash:
+            raise self.fault("its contents are not those that were saved")
+        found = dict(self.data["channel_values"])
+        for channel, (content, _) in self.channels.items():
+            if channel not in found:
+                try:
+                    found[channel] = content.value(serde, values)
+                except StateDamaged as lost:
+                    raise self.fault(f"of {channel}, {lost}") from lost
+        return found
+
+    def _pending_writes(self, serde: SerializerProtocol, values: Values) -> tuple[list[PendingWrite], list[str]]:
+        found: list[PendingWrite] = []
+        lost_tasks: list[str] = []
+        for task, channel, content in self.writes:
+            try:
+                found.append((task, channel, content.value(serde, values)))
+            except StateDamaged:
+                lost_tasks.append(task)
+            except (KeyError, TypeError, ValueError):
+                if content.items is not None:  # it has a hash, and is what was saved
+                    raise
+                lost_tasks.append(task)
+        return [write for write in found if write[0] not in lost_tasks] if lost_tasks else found, lost_tasks
+
+
+def _is_checkpoint(data: Any) -> bool:
+    return isinstance(data, dict) and all(
+        isinstance(data.get(part), dict) for part in ("channel_values", "channel_versions")
+    )
 
 
 def hashes(head: Head) -> dict[str, bytes]:

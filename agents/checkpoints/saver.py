@@ -23,14 +23,14 @@ from agents.checkpoints.codec import jsonb_text
 from agents.checkpoints.connections import scoped
 from agents.checkpoints.contents import Contents
 from agents.checkpoints.deltas import LINEAGE_OF_EXACT, LINEAGE_OF_LATEST, Ancestor, StoredHistory
-from agents.checkpoints.errors import StateDamaged
+from agents.checkpoints.errors import SpaceBusy, StateDamaged
 from agents.checkpoints.listing import Listing
-from agents.checkpoints.reading import Head, StateRow, StoredState
+from agents.checkpoints.loading import Loader
+from agents.checkpoints.reading import Head, StateRow
 from agents.checkpoints.serializer import StrictSerializer
 from agents.checkpoints.store import TRIES, StateStore
 from agents.checkpoints.threads import canonical_uuid, config_of, session_of
 from agents.checkpoints.writing import plan_state, plan_writes
-from agents.ids import derived_id
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from agents.checkpoints.codec import Encoded
     from agents.checkpoints.contents import Content
+    from agents.checkpoints.damage import OnDamage
     from agents.checkpoints.store import Fence
     from agents.checkpoints.threads import EnsureThread
 
@@ -57,15 +58,18 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
         allowed: Collection[type | tuple[str, ...]] = (),
         fence: Fence | None = None,
         ensure_thread: EnsureThread | None = None,
+        on_damage: OnDamage | None = None,
     ) -> None:
         """Make a saver.
 
         `allowed`: types that states may hold beside LangGraph's safe ones; others load as plain data.
         `fence(cursor, config)` is called first in the transaction of each write, and raises to refuse it.
         `ensure_thread` makes the session of a thread that has none; without it such a write is refused.
+        `on_damage(damage)` is told once of each damaged checkpoint, in the transaction that marks it.
         """
         super().__init__(serde=StrictSerializer(allowed))
         self._store = StateStore(fence, ensure_thread)
+        self._loader = Loader(self._store, on_damage)
         self._contents = Contents()
 
     def get_next_version(self, current: str | None, channel: None) -> str:
@@ -94,7 +98,6 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
         constant = {
             "ns": ns,
             "id": this,
-            "other_id": derived_id(session, ns, this),
             "parent": parent,
             "metadata": jsonb_text(get_serializable_checkpoint_metadata(config, metadata)),
         }
@@ -147,28 +150,16 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint that `config` names, or the latest; None if there is none.
 
-        Raises StateDamaged if what is stored is not what was put.
+        If something of the latest is lost or changed, that is marked, and the nearest sound checkpoint that it came
+        from takes its place: the next one follows that. One that is named is given as it was put or not at all.
+        Raises StateDamaged, SpaceBusy.
         """
         names, wanted = config["configurable"], get_checkpoint_id(config)
-        statement = sql.GET_EXACT if wanted else sql.GET_LATEST
-        parameters: dict[str, Any] = {
-            "session": session_of(names["thread_id"])[0],
-            "ns": names.get("checkpoint_ns", ""),
-        }
-        if wanted:
-            parameters["id"] = canonical_uuid(wanted)
+        session, ns = session_of(names["thread_id"])[0], names.get("checkpoint_ns", "")
         with scoped():
-            for tries_left in reversed(range(TRIES)):
-                state = self._store.latest(statement, parameters)
-                if state is None:
-                    return None
-                try:
-                    return self._build([state])[0]
-                except StateDamaged:  # or deleted between two statements of this read
-                    row = state.row
-                    if not tries_left or self._store.is_unmoved(row.session_id, row.epoch, row.space_id):
-                        raise
-        return None
+            if wanted:
+                return self._loader.exact(self.serde, session, ns, canonical_uuid(wanted))
+            return self._loader.latest(self.serde, session, ns)
 
     def list(
         self,
@@ -180,7 +171,8 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
     ) -> Iterator[CheckpointTuple]:
         """Checkpoints, newest first: of one thread, one namespace of it, or all; `filter` compares metadata.
 
-        No connection is held while the caller looks at them.
+        Damaged ones are marked and left out. No connection is held while the caller looks at them.
+        Raises StateDamaged if `config` names a damaged one.
         """
         listing: Listing | None = Listing.of(config, filter, before, limit)
         while listing is not None:
@@ -191,24 +183,15 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
         """One page of a listing, and the listing of what follows."""
         with scoped():
             rows = [StateRow(*row) for row in self._store.fetch(listing.statement, listing.parameters)]
-            try:
-                page = self._build([StoredState.of(row) for row in rows])
-            except StateDamaged:  # or deleted between two statements: one by one, which tries again
-                names = [config_of(row.thread, row.checkpoint_ns, row.checkpoint_id) for row in rows]
-                page = [found for name in names if (found := self.get_tuple(name)) is not None]
-            return page, listing.after(rows)
-
-    def _build(self, states: Sequence[StoredState]) -> Sequence[CheckpointTuple]:
-        contents = [content for state in states for content in state.contents]
-        values = self._store.values(contents, {state.row.space_id for state in states})
-        return [state.build(self.serde, values) for state in states]
+            page = self._loader.page(self.serde, rows, is_exact=listing.is_exact)
+            return page, listing.after(rows, len(page))
 
     def get_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
         """What each channel is rebuilt from at the checkpoint that `config` names, or the latest.
 
-        Raises StateDamaged if a value is missing or not what was put.
+        Raises StateDamaged if a value is missing or not what was put, SpaceBusy.
         """
         names, wanted = config["configurable"], get_checkpoint_id(config)
         session = session_of(names["thread_id"])[0]
@@ -221,16 +204,16 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
         if wanted:
             parameters["id"] = canonical_uuid(wanted)
         with scoped():
-            for tries_left in reversed(range(TRIES)):
+            for _ in range(TRIES):
                 ancestors = [Ancestor(*row) for row in self._store.fetch(statement, parameters)]
                 history = StoredHistory.of(ancestors)
                 try:
                     values = self._store.values(history.contents, {one.space_id for one in ancestors})
                     return history.build(channels, self.serde, values)
                 except StateDamaged:  # or deleted between two statements of this read
-                    if not tries_left or self._store.is_unmoved(session, ancestors[0].epoch, ancestors[0].space_id):
+                    if self._store.is_unmoved(session, ancestors[0].epoch, ancestors[0].space_id):
                         raise
-        raise StateDamaged
+        raise SpaceBusy
 
     def delete_thread(self, thread_id: str) -> None:
         """Delete all of a thread, and the values that no other thread of its mission has."""

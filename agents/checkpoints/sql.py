@@ -6,17 +6,22 @@ deletion's FOR UPDATE and afterwards reads the row again: so nothing that a writ
 it.
 """
 
-EPOCH = """
+from agents.checkpoints.statements import Statement
+
+EPOCH = Statement(
+    "epoch",
+    """
 SELECT space.epoch, space.space_id
 FROM agent_sessions session JOIN agent_value_spaces space USING (space_id)
 WHERE session.session_id = %(session)s
-"""
+""",
+)
 
 SPACE = """
 WITH space AS MATERIALIZED (
     SELECT space.space_id, session.project_id
     FROM agent_sessions session JOIN agent_value_spaces space USING (space_id)
-    WHERE session.session_id = %(session)s AND space.epoch = %(epoch)s
+    WHERE session.session_id = %(session)s::uuid AND space.epoch = %(epoch)s::bigint
     FOR KEY SHARE OF space
 ), stored AS (
     INSERT INTO agent_values (space_id, hash, kind, body, raw)
@@ -28,48 +33,55 @@ WITH space AS MATERIALIZED (
 
 # The new current state is made in the statement that unmakes the old one. Counting the demoted rows forces
 # the order; of two writers at once the second meets the unique index, and its client tries again.
-PUT = (
+PUT = Statement(
+    "put",
     SPACE  # noqa: S608  # joined to another constant
     + """, versions AS (
     INSERT INTO agent_channel_versions (session_id, checkpoint_ns, channel, version,
                                         form, level, base, head, tail, items, kind, body, raw)
-    SELECT %(session)s, %(ns)s, given.channel, given.version, given.form, coalesce(given.level, 0), given.base,
+    SELECT %(session)s, %(ns)s::text, given.channel, given.version, given.form, coalesce(given.level, 0), given.base,
            coalesce(given.head, 0), coalesce(given.tail, 0), given.items, given.kind, given.body, given.raw
     FROM space, json_to_recordset(%(rows)s::json)
         given(channel text, version text, form text, level smallint, base text, head int, tail int, items bytea,
               kind text, body json, raw bytea)
     ON CONFLICT DO NOTHING
     RETURNING coalesce(octet_length(raw), octet_length(body::text)) AS size
+), given AS MATERIALIZED (
+    SELECT %(data)s::jsonb AS data, %(metadata)s::jsonb AS metadata
 ), demoted AS (
     UPDATE agent_states SET is_current = false FROM space
-    WHERE session_id = %(session)s AND checkpoint_ns = %(ns)s AND is_current AND checkpoint_id < %(id)s
+    WHERE session_id = %(session)s AND checkpoint_ns = %(ns)s AND is_current AND checkpoint_id < %(id)s::uuid
     RETURNING 1
 )
 INSERT INTO agent_states (state_id, project_id, session_id, checkpoint_ns, checkpoint_id, parent_id,
-                          state_hash, state_data, metadata, size_bytes, is_current)
+                          state_hash, state_data, metadata, seal, size_bytes, is_current)
 SELECT CASE WHEN EXISTS (SELECT FROM agent_states WHERE state_id = %(id)s
                          AND (session_id, checkpoint_ns) <> (%(session)s, %(ns)s))
-            THEN %(other_id)s ELSE %(id)s END,
+            THEN gen_random_uuid() ELSE %(id)s END,
        project_id, %(session)s, %(ns)s, %(id)s, %(parent)s::uuid,
-       %(hash)s, %(data)s::jsonb, %(metadata)s::jsonb,
+       %(hash)s::bytea, given.data, given.metadata,
+       substring(sha256(convert_to(concat_ws('/', %(id)s::text, %(parent)s::uuid, given.data, given.metadata), 'UTF8'))
+                 FOR 16),
        (SELECT coalesce(sum(size), 0) FROM (TABLE stored UNION ALL TABLE versions) added),
        NOT EXISTS (SELECT FROM agent_states WHERE session_id = %(session)s AND checkpoint_ns = %(ns)s
-                   AND checkpoint_id > %(id)s)
-FROM space, (SELECT count(*) FROM demoted) after_the_demotion
+                   AND checkpoint_id > %(id)s AND damaged_at IS NULL)
+FROM space, given, (SELECT count(*) FROM demoted) after_the_demotion
 ON CONFLICT (session_id, checkpoint_ns, checkpoint_id) DO UPDATE
     SET parent_id = excluded.parent_id, state_hash = excluded.state_hash, state_data = excluded.state_data,
-        metadata = excluded.metadata, size_bytes = agent_states.size_bytes + excluded.size_bytes
+        metadata = excluded.metadata, seal = excluded.seal, damaged_at = NULL, is_current = excluded.is_current,
+        size_bytes = agent_states.size_bytes + excluded.size_bytes
 RETURNING 1
-"""
+""",
 )
 
 # Only LangGraph's special writes (negative idx) replace earlier ones.
-PUT_WRITES = (
+PUT_WRITES = Statement(
+    "put_writes",
     SPACE  # noqa: S608  # joined to another constant
     + """, written AS (
     INSERT INTO agent_state_writes (session_id, checkpoint_ns, checkpoint_id, task_id, idx, task_path,
                                     channel, form, items, kind, body, raw)
-    SELECT %(session)s, %(ns)s, %(id)s, %(task)s, given.idx, %(path)s, given.channel,
+    SELECT %(session)s, %(ns)s::text, %(id)s::uuid, %(task)s::text, given.idx, %(path)s::text, given.channel,
            given.form, given.items, given.kind, given.body, given.raw
     FROM space, json_to_recordset(%(rows)s::json)
         given(idx int, channel text, form text, items bytea, kind text, body json, raw bytea)
@@ -79,16 +91,16 @@ PUT_WRITES = (
         WHERE excluded.idx < 0
 )
 SELECT 1 FROM space
-"""
+""",
 )
-
-# Limits that limit nothing: without them a planner that knows no sizes yet joins whole threads.
 
 # A channel version with the one that it is a splice of, and the one that this is: reading.VersionRow.
 VERSION = """ROW(version.channel, version.version, version.form, version.kind,
     coalesce(version.raw, convert_to(version.body::text, 'UTF8')), version.items,
     version.level::int, version.base, version.head, version.tail,
     near.items, near.base, near.head, near.tail, whole.items)"""
+
+# Limits that limit nothing, here and below: without them a planner that knows no sizes yet joins whole threads.
 BASES = """
 LEFT JOIN LATERAL (
     SELECT * FROM agent_channel_versions base
@@ -103,12 +115,21 @@ WRITE = """ROW(write.task_id, write.channel, write.form, write.kind,
     coalesce(write.raw, convert_to(write.body::text, 'UTF8')), write.items)"""
 WRITE_ORDER = """ORDER BY write.task_path COLLATE "C", write.task_id COLLATE "C", write.idx"""
 
+# The current state: the newest one, or one before it that a damaged newest one gave way to.
+LATEST = """coalesce(
+    (SELECT state_id FROM agent_states
+     WHERE session_id = %(session)s AND checkpoint_ns = %(ns)s AND is_current),
+    (SELECT state_id FROM agent_states
+     WHERE session_id = %(session)s AND checkpoint_ns = %(ns)s ORDER BY checkpoint_id DESC LIMIT 1))"""
+
 # One row is one checkpoint with all that names its values: columns as reading.StateRow has them.
 _STATE = f"""
 SELECT state.session_id, session.thread_id, state.checkpoint_ns, state.checkpoint_id, state.parent_id,
-       state.state_data::text, state.metadata::text, state.state_hash, space.epoch, space.space_id,
+       state.state_data::text, state.metadata::text, state.state_hash, state.seal, state.is_current,
+       space.epoch, space.space_id,
        (SELECT array_agg({VERSION})
-        FROM jsonb_each_text(state.state_data -> 'channel_versions') named
+        FROM jsonb_each_text(CASE jsonb_typeof(state.state_data -> 'channel_versions')
+                             WHEN 'object' THEN state.state_data -> 'channel_versions' END) named
         CROSS JOIN LATERAL (
             SELECT * FROM agent_channel_versions held
             WHERE held.session_id = state.session_id AND held.checkpoint_ns = state.checkpoint_ns
@@ -122,26 +143,33 @@ JOIN agent_sessions session USING (session_id)
 JOIN agent_value_spaces space USING (space_id)
 """  # noqa: S608  # joined to constants
 _ONE = "WHERE state.session_id = %(session)s AND state.checkpoint_ns = %(ns)s"
-GET_LATEST = f"{_STATE} {_ONE} ORDER BY state.checkpoint_id DESC LIMIT 1"
-GET_EXACT = f"{_STATE} {_ONE} AND state.checkpoint_id = %(id)s"
+GET_LATEST = Statement("get_latest", f"{_STATE} WHERE state.state_id = {LATEST}")
+GET_EXACT = Statement("get_exact", f"{_STATE} {_ONE} AND state.checkpoint_id = %(id)s")
 LIST = f"""
 {_STATE} WHERE {{conditions}}
 ORDER BY state.checkpoint_id DESC, state.session_id DESC, state.checkpoint_ns DESC LIMIT {{size}}
 """
 
-VERSIONS = f"""
+VERSIONS = Statement(
+    "versions",
+    f"""
 SELECT {VERSION}
 FROM json_each_text(%(versions)s::json) named
 CROSS JOIN LATERAL (
     SELECT * FROM agent_channel_versions held
     WHERE held.session_id = %(session)s AND held.checkpoint_ns = %(ns)s
       AND held.channel = named.key AND held.version = named.value LIMIT 1) version {BASES}
-"""  # noqa: S608  # joined to constants
+""",  # noqa: S608  # joined to constants
+)
 
-VALUES = """
+# Of one space: for a list of them the planner would not keep its plan.
+VALUES = Statement(
+    "values",
+    """
 SELECT value.hash, value.kind, coalesce(value.raw, convert_to(value.body::text, 'UTF8'))
-FROM agent_items(%(hashes)s) item
+FROM generate_series(0, length(%(hashes)s::bytea) / 16 - 1) place
 CROSS JOIN LATERAL (
     SELECT * FROM agent_values stored
-    WHERE stored.space_id = ANY(%(spaces)s) AND stored.hash = item.hash LIMIT 1) value
-"""
+    WHERE stored.space_id = %(space)s AND stored.hash = substring(%(hashes)s FROM place * 16 + 1 FOR 16) LIMIT 1) value
+""",
+)

@@ -7,23 +7,25 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from psycopg import Cursor
 from psycopg.errors import UniqueViolation
 
 from agents.checkpoints import sql
 from agents.checkpoints.caches import BoundedCache
 from agents.checkpoints.codec import Encoded
-from agents.checkpoints.connections import raw_cursor, scoped
+from agents.checkpoints.connections import after_commit, borrowed, raw_cursor, scoped
 from agents.checkpoints.contents import Content, Values, needed
 from agents.checkpoints.errors import SpaceBusy, StateDamaged, UnknownThread
 from agents.checkpoints.reading import Head, Held, StateRow, StoredState, VersionRow
+from agents.checkpoints.statements import Statement
 from agents.checkpoints.threads import session_of
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from langchain_core.runnables import RunnableConfig
-    from psycopg import Cursor
+    from psycopg import Connection
 
     from agents.checkpoints.threads import EnsureThread
 
@@ -48,14 +50,17 @@ class StateStore:
         self._ensure_thread = ensure_thread
         self._spaces: BoundedCache[UUID, tuple[int, UUID]] = BoundedCache(KNOWN_SESSIONS)
         self._heads: BoundedCache[tuple[UUID, int, str, UUID], Head] = BoundedCache(HEAD_BYTES, _weight)
-        self._values: BoundedCache[bytes, Encoded] = BoundedCache(VALUE_BYTES, lambda value: len(value.data))
+        self._values: BoundedCache[bytes, Encoded] = BoundedCache(VALUE_BYTES, lambda value: value.weight)
 
-    def fetch(self, statement: str, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
+    def fetch(self, statement: Statement | str, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
         """All rows of a statement."""
-        with scoped() as connection, raw_cursor(connection) as cursor:
-            return cursor.execute(statement, parameters, prepare=True, binary=True).fetchall()
+        with borrowed() as opened:
+            if isinstance(statement, Statement):
+                return statement.rows(opened, parameters)
+            with Cursor(opened) as cursor:
+                return cursor.execute(statement, parameters, prepare=True, binary=True).fetchall()
 
-    def write(self, config: RunnableConfig, statement: str, plan: Plan, remember: Callable[[int], None]) -> None:
+    def write(self, config: RunnableConfig, statement: Statement, plan: Plan, remember: Callable[[int], None]) -> None:
         """Run a statement planned under the space's epoch; plan it again if the epoch moved meanwhile.
 
         `plan` takes the epoch, and whether something may have been deleted that was stored before; `remember`
@@ -67,9 +72,9 @@ class StateStore:
             epoch, _space = self.space(session, thread)
             parameters = {**plan(epoch, moved), "session": session, "epoch": epoch}
             try:
-                with self._writing(config) as cursor:
-                    if cursor.execute(statement, parameters, prepare=True).fetchone():
-                        transaction.on_commit(lambda: remember(epoch))  # noqa: B023  # the loop ends here
+                with self._writing(config) as opened:
+                    if statement.rows(opened, parameters):
+                        after_commit(lambda: remember(epoch))  # noqa: B023  # the loop ends here
                         return
             except IntegrityError as error:
                 if not isinstance(error.__cause__, UniqueViolation):
@@ -80,17 +85,16 @@ class StateStore:
         raise SpaceBusy
 
     @contextmanager
-    def _writing(self, config: RunnableConfig) -> Iterator[Cursor[Any]]:
-        """A cursor for one write, in a transaction or savepoint of its own where it needs one."""
-        with scoped() as connection:
-            if self._fence is None and not connection.in_atomic_block:
-                with raw_cursor(connection) as cursor:
-                    yield cursor
-                return
-            with transaction.atomic(), raw_cursor(connection) as cursor:
-                if self._fence is not None:
-                    self._fence(cursor, config)
-                yield cursor
+    def _writing(self, config: RunnableConfig) -> Iterator[Connection[Any]]:
+        """A connection for one write, in a transaction or savepoint of its own where it needs one."""
+        if self._fence is None and not connection.in_atomic_block:
+            with borrowed() as opened:
+                yield opened
+            return
+        with scoped() as thread_own, transaction.atomic(), raw_cursor(thread_own) as cursor:
+            if self._fence is not None:
+                self._fence(cursor, config)
+            yield cursor.connection
 
     def space(self, session: UUID, thread: str | None) -> tuple[int, UUID]:
         """Epoch and id of a session's space; makes the session if it may. Raises UnknownThread."""
@@ -108,12 +112,15 @@ class StateStore:
         return epoch, space
 
     def head(self, session: UUID, epoch: int, ns: str, checkpoint: UUID) -> Head:
-        """What a checkpoint holds; nothing if there is no such checkpoint."""
+        """What a checkpoint holds; nothing if there is no such checkpoint, or none that can be built on."""
         known = self._heads.get((session, epoch, ns, checkpoint))
         if known is not None:
             return known
-        rows = self.fetch(sql.GET_EXACT, {"session": session, "ns": ns, "id": checkpoint})
-        return StoredState.of(StateRow(*rows[0])).head if rows else {}
+        row = self.row(sql.GET_EXACT, {"session": session, "ns": ns, "id": checkpoint})
+        try:
+            return StoredState.of(row).head if row else {}
+        except StateDamaged:
+            return {}
 
     def remember_head(self, session: UUID, epoch: int, ns: str, checkpoint: UUID, head: Head) -> None:
         """Keep what a committed checkpoint holds for the next write on top of it."""
@@ -130,40 +137,37 @@ class StateStore:
             head[version.channel] = Held(version.version, content.hash, form=content.form, bases=bases)
         return head
 
-    def latest(self, statement: str, parameters: Mapping[str, Any]) -> StoredState | None:
-        """The one state that a statement finds, and what it needs to be built."""
+    def row(self, statement: Statement, parameters: Mapping[str, Any]) -> StateRow | None:
+        """The one state that a statement finds."""
         rows = self.fetch(statement, parameters)
-        if not rows:
-            return None
-        row = StateRow(*rows[0])
-        state = StoredState.of(row)
+        return StateRow(*rows[0]) if rows else None
+
+    def remember(self, state: StoredState) -> None:
+        """Keep what a sound checkpoint holds for the next write on top of it."""
+        row = state.row
         self._spaces.put(row.session_id, (row.epoch, row.space_id))
         key = row.session_id, row.epoch, row.checkpoint_ns, row.checkpoint_id
-        transaction.on_commit(lambda: self.remember_head(*key, state.head))
-        return state
+        after_commit(lambda: self.remember_head(*key, state.head))
 
     def values(self, contents: Iterable[Content], spaces: Iterable[UUID]) -> Values:
-        """The values that these name, as far as they are there.
-
-        Raises StateDamaged if one is not what its hash says.
-        """
-        found: dict[bytes, Encoded] = {}
-        missing: list[bytes] = []
-        for value_hash in needed(contents):
-            known = self._values.get(value_hash)
-            if known is None:
-                missing.append(value_hash)
-            else:
-                found[value_hash] = known
-        if missing:
-            parameters = {"spaces": list(spaces), "hashes": b"".join(missing)}
-            for value_hash, kind, data in self.fetch(sql.VALUES, parameters):
-                encoded = Encoded(kind, data)
-                if encoded.hash != value_hash:
-                    raise StateDamaged(f"the value {value_hash.hex()} is damaged", value=value_hash.hex())
-                found[value_hash] = encoded
-                self._values.put(value_hash, encoded)
+        """The values that these name, as far as they are there and what their hash says."""
+        wanted = needed(contents)
+        found = self._values.get_many(wanted)
+        for space in spaces:
+            missing = wanted - found.keys()
+            if missing:
+                read = self._read(space, missing)
+                self._values.put_many(read.items())
+                found.update(read)
         return found
+
+    def _read(self, space: UUID, wanted: Iterable[bytes]) -> dict[bytes, Encoded]:
+        read: dict[bytes, Encoded] = {}
+        for value_hash, kind, data in self.fetch(sql.VALUES, {"space": space, "hashes": b"".join(wanted)}):
+            encoded = Encoded(kind, data)
+            if encoded.hash == value_hash:
+                read[value_hash] = encoded
+        return read
 
     def is_unmoved(self, session: UUID, epoch: int, space: UUID) -> bool:
         """Whether nothing was deleted in the session's space since that epoch."""

@@ -1,10 +1,12 @@
 """LangGraph's names and our ids."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 from langchain_core.runnables import RunnableConfig
 
+KEPT = 4096  # ids: those of one run come again and again
 _THREADS = UUID("6f1a3c1e-3f0e-5d61-9a55-0d1c5c0f7a11")
 
 EnsureThread = Callable[[UUID, str | None], None]
@@ -16,18 +18,27 @@ Takes the session's id, and the thread's id where that is another text. May be c
 
 def session_of(thread_id: object) -> tuple[UUID, str | None]:
     """The session of a thread, and the thread's own id where that is not a UUID: LangGraph takes any text."""
-    text = str(thread_id)
+    return _session_of(str(thread_id))
+
+
+@lru_cache(KEPT)
+def _session_of(text: str) -> tuple[UUID, str | None]:
     session = canonical_uuid(text)
     return (session, None) if session else (uuid5(_THREADS, text), text)
 
 
 def canonical_uuid(text: object) -> UUID | None:
     """The UUID whose usual text this is, or None."""
+    return _canonical_uuid(str(text))
+
+
+@lru_cache(KEPT)
+def _canonical_uuid(text: str) -> UUID | None:
     try:
-        found = UUID(str(text))
+        found = UUID(text)
     except ValueError:
         return None
-    return found if str(found) == str(text) else None
+    return found if str(found) == text else None
 
 
 def config_of(thread_id: str, checkpoint_ns: str, checkpoint_id: UUID) -> RunnableConfig:

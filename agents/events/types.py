@@ -119,6 +119,17 @@ class SessionPruned(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStateDamaged(Event):
+    """A state of an agent was found to be not what was saved; `gave_way_to` is current in its place, if it was that."""
+
+    event_type = "session.state_damaged"
+    checkpoint_id: UUID
+    checkpoint_ns: str
+    reason: str
+    gave_way_to: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionImported(Event):
     """A session that ran elsewhere was read from a file. Its events there stand before this one."""
 

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agents', '0005_stored_by_item'),
+        ('agents', '0006_damage'),
     ]
 
     operations = [

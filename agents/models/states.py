@@ -58,7 +58,9 @@ class AgentState(models.Model):
     `state_data` is the checkpoint without its long values: versions of channels, what each node has seen,
     short scalars. `state_hash` covers the contents of all channels. `size_bytes` is what the checkpoint added
     to the stored values. `state_id` is the checkpoint's id, except where another session has one of that id.
-    A checkpoint that has a name, or from which something was forked, is never pruned.
+    A checkpoint that has a name, or from which something was forked, is never pruned. `seal` is the row's own hash,
+    which rows from before there were seals lack. `damaged_at` says when it was found that something of a checkpoint
+    was lost or changed: then the nearest sound one before it is the current one.
     """
 
     state_id = models.UUIDField(primary_key=True, editable=False)
@@ -70,9 +72,11 @@ class AgentState(models.Model):
     checkpoint_name = models.TextField(db_default="")
     state_data = models.JSONField(db_default={})
     state_hash = models.BinaryField()
+    seal = models.BinaryField(null=True)
     metadata = models.JSONField(db_default={})
     size_bytes = models.BigIntegerField(db_default=0)
     is_current = models.BooleanField()
+    damaged_at = models.DateTimeField(null=True)
     is_fork_base = models.BooleanField(db_default=False)
     created_at = models.DateTimeField(db_default=Now())
 
@@ -84,6 +88,7 @@ class AgentState(models.Model):
                 name="state_run",
                 condition=Q(metadata__has_key="run_id"),
             ),
+            models.Index("damaged_at", name="state_damaged", condition=Q(damaged_at__isnull=False)),
         ]
         constraints = [
             models.UniqueConstraint(fields=["session", "checkpoint_ns", "checkpoint_id"], name="state_once"),

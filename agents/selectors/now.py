@@ -10,7 +10,7 @@ from django.db.models import Count, Min, Q, Sum
 from django.utils import timezone
 
 from agents.lifecycle import FINAL, SessionStatus
-from agents.models import AgentSession, ModelCall, Pruning
+from agents.models import AgentSession, AgentState, ModelCall, Pruning
 from agents.roles import Level
 from agents.selectors.missions import Usage, usage
 from agents.selectors.standing import Standing, statuses, waiting
@@ -36,6 +36,11 @@ class Queue:
     queued: int
     oldest: datetime | None
     running: int
+
+
+def damaged_states() -> int:
+    """How many states are known to be damaged, over all projects. One query."""
+    return AgentState.objects.filter(damaged_at__isnull=False).count()
 
 
 def counts(project_id: UUID) -> Mapping[Standing, int]:

@@ -29,6 +29,7 @@ class Checkpoint:
     size: int
     name: str
     is_current: bool
+    damaged_at: datetime | None = None
 
 
 def checkpoints(session_id: UUID) -> list[Checkpoint]:
@@ -45,11 +46,12 @@ def checkpoints(session_id: UUID) -> list[Checkpoint]:
             "size_bytes",
             "checkpoint_name",
             "is_current",
+            "damaged_at",
         )
     )
     return [
-        Checkpoint(number, pk, parent, step or 0, source or "", at, size, name, is_current)
-        for number, (pk, parent, step, source, at, size, name, is_current) in enumerate(rows)
+        Checkpoint(number, pk, parent, step or 0, source or "", at, size, name, is_current, damaged_at)
+        for number, (pk, parent, step, source, at, size, name, is_current, damaged_at) in enumerate(rows)
     ]
 
 

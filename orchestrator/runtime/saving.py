@@ -14,6 +14,7 @@ from langgraph.checkpoint.base import (
 )
 
 from agents.checkpoints.saver import QueenrightSaver
+from agents.services import damage
 from orchestrator.runtime.durability import Held, HeldState, HeldWrites
 
 
@@ -104,7 +105,7 @@ def _read(config: RunnableConfig) -> Held | None:
 @cache
 def saver() -> RunSaver:
     """The saver of this process."""
-    return RunSaver(fence=_fence)
+    return RunSaver(fence=_fence, on_damage=damage.record)
 
 
 def _fence(cursor: Any, config: RunnableConfig) -> None:

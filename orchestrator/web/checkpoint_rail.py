@@ -128,6 +128,7 @@ class Rail:
         kinds = {
             "cur": one.checkpoint_id in chain,
             "named": bool(one.name),
+            "bad": one.damaged_at is not None,
             "full": one.is_current and not self.is_asking,
             "hum": one.is_current and self.is_asking,
         }
@@ -137,7 +138,7 @@ class Rail:
             "".join(f" {kind}" for kind, is_so in kinds.items() if is_so),
             self._x(one.number),
             _y(lanes[one.checkpoint_id]),
-            max(radius, 4.0) if one.name or one.is_current else radius,
+            max(radius, 4.0) if one.name or one.is_current or one.damaged_at else radius,
         )
 
     def _marks(self, lanes: dict[UUID, int]) -> SafeString:
@@ -173,6 +174,8 @@ class Rail:
 
     def _words(self, count: int) -> str:
         spread = f" on {count} branches" if count > 1 else ""
+        damaged = sum(1 for one in self.listed if one.damaged_at)
+        spread += f", {damaged} damaged" if damaged else ""
         told = f"{len(self.listed)} checkpoints{spread}; {self.selected.number} is selected"
         return told if self.compared is None else f"{told}, compared with {self.compared.number}"
 

@@ -46,8 +46,12 @@ class History:
         chosen = self._find(wanted)
         self.is_latest = not wanted
         self.is_gone = bool(wanted) and chosen is None
-        self.selected = chosen or (self.listed[-1] if self.listed else None)
+        self.selected = chosen or self._latest()
         self.chosen_other = self._find(query.get("with") or "")
+
+    def _latest(self) -> Checkpoint | None:
+        current = (one for one in self.listed if one.is_current)
+        return next(current, self.listed[-1] if self.listed else None)
 
     def _find(self, wanted: str) -> Checkpoint | None:
         if wanted.isdecimal() and len(wanted) < 10:

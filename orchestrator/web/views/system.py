@@ -14,7 +14,10 @@ from orchestrator import health
 @never_cache
 @login_not_required
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Which services answer. 503 only without the database: without Redis pages are served, but not live."""
+    """Which services answer, and how many states are damaged.
+
+    503 only without the database: without Redis pages are served, but not live.
+    """
     services = {service.name.lower(): service.answers for service in health.services()}
     status = HTTPStatus.OK if services["database"] else HTTPStatus.SERVICE_UNAVAILABLE
-    return JsonResponse(services, status=status)
+    return JsonResponse({**services, "damaged_states": health.damaged_states()}, status=status)

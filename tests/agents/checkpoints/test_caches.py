@@ -26,3 +26,11 @@ def test_entries_are_weighed():
     cache.drop("e")
     cache.put("f", "x" * 10)
     assert cache.get("f") == "x" * 10
+
+
+def test_many_are_asked_for_and_remembered_at_once():
+    cache: BoundedCache[str, str] = BoundedCache(3)
+    cache.put_many([("a", "1"), ("b", "2"), ("c", "3")])
+    assert cache.get_many(["c", "a", "x"]) == {"c": "3", "a": "1"}
+    cache.put_many([("d", "4"), ("e", "5")])
+    assert cache.get_many("abcde") == {"a": "1", "d": "4", "e": "5"}

@@ -101,5 +101,5 @@ def test_a_form_without_a_token_is_refused_in_words():
 @pytest.mark.django_db
 def test_health_is_told_without_signing_in():
     answer = Client().get("/healthz")
-    assert answer.json() == {"database": True, "redis": True}
+    assert answer.json() == {"database": True, "redis": True, "damaged_states": 0}
     assert "no-store" in answer["Cache-Control"]

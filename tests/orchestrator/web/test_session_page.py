@@ -7,6 +7,8 @@ from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
 
 from agents.checkpoints.saver import QueenrightSaver
+from agents.events import store
+from agents.models import AgentEvent
 from agents.models.states import AgentState
 from agents.roles import Level
 from tests.factories import make_mission
@@ -122,6 +124,27 @@ def test_a_damaged_state_says_so_and_the_page_stands(page, session):
     answer = page.get(f"/agents/{session.pk}/")
     assert answer.status_code == 200
     assert "This state cannot be shown" in answer.content.decode()
+
+
+def test_a_damaged_state_is_marked_told_once_and_counted_and_the_one_before_it_is_current(page, session):
+    AgentState.objects.filter(session=session, is_current=True).update(state_hash=b"other")
+    *_, before, damaged = ids(session)
+    assert "This state cannot be shown" in page.get(f"/agents/{session.pk}/?at={damaged}").content.decode()
+    text = page.get(f"/agents/{session.pk}/").content.decode()
+    assert "4 checkpoints, 1 damaged; 2 is selected" in text
+    assert 'class="d bad"' in text
+    assert "This state cannot be shown" not in text
+    text = page.get(f"/agents/{session.pk}/?at={damaged}").content.decode()
+    assert f"The checkpoint {damaged} is damaged" in text
+    assert "agents go on from a sound one before it" in text
+    (event,) = AgentEvent.objects.filter(aggregate_id=session.pk, event_type="session.state_damaged")
+    assert (event.event_data["checkpoint_id"], event.event_data["gave_way_to"]) == (damaged, before)
+    assert store.first_break(session.pk) is None
+    assert page.get("/healthz").json()["damaged_states"] == 1
+    assert "1 damaged" in page.get("/?r=health").content.decode()
+    assert [str(pk) for pk in session.states.filter(is_current=True).values_list("checkpoint_id", flat=True)] == [
+        before
+    ]
 
 
 def test_an_agent_that_has_not_begun_says_so(page, project, approver):

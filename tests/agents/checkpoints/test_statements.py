@@ -1,0 +1,126 @@
+"""Statements that libpq sends itself: what comes back, and that the planner finds its indexes."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from django.db import connection, transaction
+from psycopg import Connection
+
+from agents.checkpoints import sql
+from agents.checkpoints.statements import Statement
+from tests.agents.checkpoints.conftest import make_session
+
+ECHO = Statement(
+    "echo",
+    """SELECT %(text)s::text, %(id)s::uuid, %(data)s::bytea, %(number)s::bigint, %(text)s::text || '%%'""",
+)
+GIVEN = {"text": "naïve", "id": UUID(int=7), "data": b"\0\xff'", "number": 2**40}
+ROWS = 3000
+
+
+@pytest.fixture
+def raw(transactional_db: None) -> Connection[Any]:
+    """psycopg's connection of this thread."""
+    connection.ensure_connection()
+    return connection.connection
+
+
+@pytest.fixture(params=["by libpq", "unprepared", "in a transaction"])
+def each_way(request: pytest.FixtureRequest, raw: Connection[Any]) -> Iterator[Connection[Any]]:
+    """The connection in each state that makes a difference."""
+    threshold = raw.prepare_threshold
+    if request.param == "unprepared":
+        raw.prepare_threshold = None
+    if request.param == "in a transaction":
+        with transaction.atomic():
+            yield raw
+    else:
+        yield raw
+    raw.prepare_threshold = threshold
+
+
+def test_what_is_given_comes_back_whichever_way_it_goes(each_way: Connection[Any]):
+    for _ in range(2):
+        assert ECHO.rows(each_way, GIVEN) == [("naïve", UUID(int=7), b"\0\xff'", 2**40, "naïve%")]
+    empty = dict.fromkeys(GIVEN)
+    assert ECHO.rows(each_way, empty) == [(None, None, None, None, None)]
+
+
+def test_an_error_has_its_own_class_and_the_connection_stays_usable(raw: Connection[Any]):
+    failing = Statement("failing", "SELECT 1 / %(number)s::int")
+    for _ in range(2):
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            failing.rows(raw, {"number": 0})
+    assert failing.rows(raw, {"number": 1}) == [(1,)]
+    with pytest.raises(psycopg.errors.UndefinedColumn):
+        Statement("unknown", "SELECT unknown").rows(raw, {})
+
+
+def test_a_transaction_takes_back_what_was_written_in_it(raw: Connection[Any]):
+    writing = Statement("writing", "UPDATE written SET number = %(number)s::int RETURNING 1")
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE written AS SELECT 1 AS number")
+    with transaction.atomic():
+        assert writing.rows(raw, {"number": 2})
+        transaction.set_rollback(True)
+    assert raw.execute("SELECT number FROM written").fetchall() == [(1,)]
+    assert writing.rows(raw, {"number": 3})
+    assert raw.execute("SELECT number FROM written").fetchall() == [(3,)]
+
+
+def fill(session: UUID) -> None:
+    """Rows of a long thread, as the saver would write them."""
+    names: dict[str, Any] = {"session": session, "rows": ROWS}
+    statements = (
+        """INSERT INTO agent_values (space_id, hash, kind, body)
+           SELECT %(session)s, decode(md5(n::text), 'hex'), 'json', to_json(n) FROM generate_series(1, %(rows)s) n""",
+        """INSERT INTO agent_channel_versions (session_id, checkpoint_ns, channel, version, form, items)
+           SELECT %(session)s, '', 'said', n::text, 'list', '' FROM generate_series(1, %(rows)s) n""",
+        """INSERT INTO agent_state_writes (session_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, form, items)
+           SELECT %(session)s, '', md5(n::text)::uuid, 'task', 0, 'said', 'list', ''
+           FROM generate_series(1, %(rows)s) n""",
+        """INSERT INTO agent_states (state_id, project_id, session_id, checkpoint_ns, checkpoint_id, state_hash,
+                                     state_data, is_current)
+           SELECT md5(n::text)::uuid, project_id, session_id, '', md5(n::text)::uuid, '',
+                  jsonb_build_object('channel_versions', jsonb_build_object('said', n::text)), false
+           FROM generate_series(1, %(rows)s) n, agent_sessions WHERE session_id = %(session)s""",
+    )
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement, names)
+
+
+def plan_of(statement: Statement, **parameters: object) -> str:
+    """The plan that is kept for all parameters."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        cursor.connection.prepare_threshold = 0
+    text = "EXPLAIN " + statement.text
+    with psycopg.Cursor(connection.connection) as cursor:
+        return "\n".join(row for (row,) in cursor.execute(text, parameters, prepare=True))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_analyzed", [False, True], ids=["unknown sizes", "known sizes"])
+def test_reads_go_by_indexes_whether_or_not_the_planner_knows_sizes(is_analyzed: bool):
+    session = uuid4()
+    make_session(session, session)
+    fill(session)
+    if is_analyzed:
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE agent_values, agent_channel_versions, agent_state_writes, agent_states")
+    plans = [
+        plan_of(sql.GET_LATEST, session=session, ns=""),
+        plan_of(sql.GET_EXACT, session=session, ns="", id=uuid4()),
+        plan_of(sql.VALUES, space=session, hashes=b"0" * 160),
+        plan_of(sql.VERSIONS, session=session, ns="", versions='{"said": "1"}'),
+    ]
+    for plan in plans:
+        assert "agent_" in plan
+        assert "Seq Scan on agent_states" not in plan, plan
+        assert "Seq Scan on agent_values" not in plan, plan
+        assert "Seq Scan on agent_state_writes" not in plan, plan
+        assert "Seq Scan on agent_channel_versions" not in plan, plan
