@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from agents.checkpoints.contents import Values
     from agents.checkpoints.damage import OnDamage
+    from agents.checkpoints.statements import Statement
     from agents.checkpoints.store import StateStore
 
 
@@ -47,7 +48,7 @@ class Loader:
         return self._one(serde, sql.GET_LATEST, {"session": session, "ns": ns}, may_give_way=True)
 
     def _one(
-        self, serde: SerializerProtocol, statement: str, parameters: Mapping[str, Any], *, may_give_way: bool
+        self, serde: SerializerProtocol, statement: Statement, parameters: Mapping[str, Any], *, may_give_way: bool
     ) -> CheckpointTuple | None:
         for _ in range(TRIES):
             row = self._store.row(statement, parameters)
