@@ -13,7 +13,7 @@ from weakref import WeakSet
 
 from psycopg import Connection, Cursor, OperationalError
 from psycopg.adapt import Transformer
-from psycopg.errors import error_from_result
+from psycopg.errors import InvalidSqlStatementName, error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, Format
 
 if TYPE_CHECKING:
@@ -39,15 +39,22 @@ class Statement:
         if connection.prepare_threshold is None or not connection.autocommit:  # psycopg opens transactions by itself
             with Cursor(connection) as cursor:
                 return cursor.execute(self.text, parameters, prepare=True, binary=True).fetchall()
-        if connection not in self._prepared:
-            _checked(connection, connection.pgconn.prepare(self._name, self._numbered))
-            self._prepared.add(connection)
         values = [_sent(parameters[key]) for key in self._keys]
-        ran = connection.pgconn.exec_prepared(self._name, values, result_format=Format.BINARY)  # type: ignore[arg-type]  # None is NULL
-        result = _checked(connection, ran)
+        try:
+            result = self._run(connection, values)
+        except InvalidSqlStatementName:  # at a rollback psycopg lets the server forget whatever was prepared
+            self._prepared.discard(connection)
+            result = self._run(connection, values)
         reader = Transformer(connection)
         reader.set_pgresult(result)
         return reader.load_rows(0, result.ntuples, tuple)
+
+    def _run(self, connection: Connection[Any], values: list[bytes | None]) -> PGresult:
+        if connection not in self._prepared:
+            _checked(connection, connection.pgconn.prepare(self._name, self._numbered))
+            self._prepared.add(connection)
+        ran = connection.pgconn.exec_prepared(self._name, values, result_format=Format.BINARY)  # type: ignore[arg-type]  # None is NULL
+        return _checked(connection, ran)
 
 
 def _sent(value: object) -> bytes | None:

@@ -43,10 +43,12 @@ def rewinds(session: AgentSession, history: History, chrome: Chrome) -> list[Ver
     held = why_not(session)
     edit = "" if at.is_current else "only the current state is edited; a fork from here may change this one."
     back = "this is the current state." if at.is_current else ""
+    step = history.state.step
+    over = "" if step is None or step.next else "nothing is left to do in that state: choose an earlier one."
     offered = [
         Verb("edit", "Edit state", "edit", edit or held),
         Verb("fork", f"Fork from {at.number}", "fork", ""),
-        Verb("replay", f"Replay from {at.number}", "retrying", held),
+        Verb("replay", f"Replay from {at.number}", "retrying", over or held),
         Verb("rollback", f"Roll back to {at.number}", "undo", back or held),
     ]
     if reason := _why_no_rewind(session, chrome):

@@ -60,6 +60,17 @@ def test_an_error_has_its_own_class_and_the_connection_stays_usable(raw: Connect
         Statement("unknown", "SELECT unknown").rows(raw, {})
 
 
+def test_what_psycopg_lets_the_server_forget_is_prepared_again(raw: Connection[Any]):
+    assert ECHO.rows(raw, GIVEN)
+    with psycopg.Cursor(raw) as cursor:
+        cursor.execute("SELECT 1", prepare=True)
+        for statement in ("BEGIN", "ROLLBACK", "SELECT 1"):
+            cursor.execute(statement)
+    assert raw.execute("SELECT name FROM pg_prepared_statements").fetchall() == []
+    assert ECHO.rows(raw, GIVEN)
+    assert ECHO.rows(raw, GIVEN)
+
+
 def test_a_transaction_takes_back_what_was_written_in_it(raw: Connection[Any]):
     writing = Statement("writing", "UPDATE written SET number = %(number)s::int RETURNING 1")
     with connection.cursor() as cursor:
