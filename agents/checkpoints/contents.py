@@ -28,7 +28,7 @@ Values = Mapping[bytes, Encoded]
 class Content:
     """What is held: `items` are the hashes of stored values, one after the other.
 
-    Not even the hashes are known of a list whose base is missing.
+    Neither is known of a list whose base is lost, or of an encrypted value that was changed.
     """
 
     form: str
@@ -49,7 +49,7 @@ class Content:
         if self.encoded is not None:
             return decode(serde, self.encoded)
         if self.items is None:
-            raise StateDamaged("the base of a list is lost")
+            raise StateDamaged("its contents are lost")
         try:
             found = [decode(serde, values[one]) for one in split(self.items)]
         except KeyError as missing:
@@ -64,9 +64,9 @@ class Content:
 class Contents:
     """Makes contents of values."""
 
-    def __init__(self) -> None:
-        """Remembers nothing yet."""
-        self._encoder = Encoder()
+    def __init__(self, hash_key: bytes = b"") -> None:
+        """Remembers nothing yet. See `Encoded` for `hash_key`."""
+        self._encoder = Encoder(hash_key)
 
     def of(self, serde: SerializerProtocol, value: Any) -> tuple[Content, Sequence[Encoded]]:
         """What holds the value, and the stored values it names, in order.

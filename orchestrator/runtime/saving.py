@@ -7,6 +7,7 @@ from langchain_core.runnables import RunnableConfig
 
 from agents.checkpoints.saver import QueenrightSaver
 from agents.services import damage
+from orchestrator.conf import state_keys
 
 
 class Permit(Protocol):
@@ -23,7 +24,15 @@ LEASE = "__lease"  # a key with two underscores stays out of the metadata, and s
 @cache
 def saver() -> QueenrightSaver:
     """The saver of this process."""
-    return QueenrightSaver(fence=_fence, on_damage=damage.record)
+    keys = state_keys()
+    return QueenrightSaver(fence=_fence, on_damage=damage.record, key=keys.key, old_keys=keys.old)
+
+
+@cache
+def unfenced() -> QueenrightSaver:
+    """One for sessions that nobody can run, because the caller's transaction makes them."""
+    keys = state_keys()
+    return QueenrightSaver(key=keys.key, old_keys=keys.old)
 
 
 def _fence(cursor: Any, config: RunnableConfig) -> None:
