@@ -43,6 +43,24 @@ class ModelSettings:
     output_price: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class StateKeys:
+    """What agents' states are encrypted with, and what they were encrypted with. No key: they are not."""
+
+    key: bytes | None
+    old: tuple[bytes, ...]
+
+
+@cache
+def state_keys() -> StateKeys:
+    """Keys of states."""
+    env = environment()
+    return StateKeys(
+        env.state_key.get_secret_value().encode() if env.state_key else None,
+        tuple(key.get_secret_value().encode() for key in env.old_state_keys),
+    )
+
+
 @cache
 def runner_limits() -> RunnerLimits:
     """Limits of the runner."""

@@ -79,6 +79,13 @@ class Environment(BaseSettings):
     outbox: Path | None = Field(None, description="Folder that agents may publish into. Unset: outbox in the data.")
     max_upload_mb: int = Field(20, ge=1, le=500, description="Largest source file, in megabytes.")
 
+    state_key: SecretStr | None = Field(
+        None, description="Encrypts what agents' states hold: 16, 24 or 32 bytes. Unset: it can be read in SQL."
+    )
+    old_state_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="Earlier state keys, comma separated: what they encrypted can still be read."
+    )
+
     model: str = Field("", description="Chat model as provider:name, such as openai:gpt-5-mini. Empty: none.")
     model_base_url: str = Field("", description="Address of a server that speaks the provider's protocol.")
     model_api_key: SecretStr | None = Field(None, description="Key for the model's provider.")
@@ -112,7 +119,17 @@ class Environment(BaseSettings):
         """A relative folder is meant from where the command was given; child processes run elsewhere."""
         return value.expanduser().absolute()
 
-    @field_validator("allowed_hosts", "source_roots", "agent_modules", mode="before")
+    @field_validator("state_key", "old_state_keys")
+    @classmethod
+    def long_enough(cls, value: SecretStr | tuple[SecretStr, ...] | None) -> SecretStr | tuple[SecretStr, ...] | None:
+        """AES takes keys of 16, 24 and 32 bytes."""
+        keys = value if isinstance(value, tuple) else (value,) if value else ()
+        for key in keys:
+            if (given := len(key.get_secret_value().encode())) not in (16, 24, 32):
+                raise ValueError(f"a key has 16, 24 or 32 bytes, this one has {given}")
+        return value
+
+    @field_validator("allowed_hosts", "source_roots", "agent_modules", "old_state_keys", mode="before")
     @classmethod
     def split(cls, value: object) -> object:
         """Comma separated text becomes a tuple."""

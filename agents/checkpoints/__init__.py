@@ -2,7 +2,16 @@
 
 from agents.checkpoints.connections import scoped
 from agents.checkpoints.damage import Damage
-from agents.checkpoints.errors import SpaceBusy, StateDamaged, ThreadNotEmpty, UnknownThread
+from agents.checkpoints.errors import SpaceBusy, StateDamaged, StateKeyMissing, ThreadNotEmpty, UnknownThread
 from agents.checkpoints.saver import QueenrightSaver
 
-__all__ = ["Damage", "QueenrightSaver", "SpaceBusy", "StateDamaged", "ThreadNotEmpty", "UnknownThread", "scoped"]
+__all__ = [
+    "Damage",
+    "QueenrightSaver",
+    "SpaceBusy",
+    "StateDamaged",
+    "StateKeyMissing",
+    "ThreadNotEmpty",
+    "UnknownThread",
+    "scoped",
+]

@@ -34,11 +34,14 @@ class Encoded:
 
     __slots__ = ("data", "draft", "hash", "kind")  # a state has hundreds of them
 
-    def __init__(self, kind: str, data: bytes) -> None:
-        """`hash` is what the value is stored under, `draft` what was read of a message."""
+    def __init__(self, kind: str, data: bytes, hash_key: bytes = b"") -> None:
+        """`hash` is what the value is stored under, `draft` what was read of a message.
+
+        With a `hash_key` the hash tells nothing of the value to those who do not have the key.
+        """
         self.kind = kind
         self.data = data
-        self.hash = blake2b(kind.encode() + b"/" + data, digest_size=HASH_BYTES).digest()
+        self.hash = blake2b(kind.encode() + b"/" + data, digest_size=HASH_BYTES, key=hash_key).digest()
         self.draft: messages.Draft | None = None
 
     @property
@@ -68,17 +71,18 @@ class Seen(NamedTuple):
 class Encoder:
     """Values as bytes. Remembers messages: a graph saves the same ones again at each step."""
 
-    def __init__(self) -> None:
-        """Remembers nothing yet."""
+    def __init__(self, hash_key: bytes = b"") -> None:
+        """Remembers nothing yet. See `Encoded` for `hash_key`."""
+        self._hash_key = hash_key
         self._seen: BoundedCache[int, Seen] = BoundedCache(KNOWN_BYTES, lambda seen: seen.weight)
 
     def encode(self, serde: SerializerProtocol, value: object) -> Encoded:
         """Any value as bytes. Raises TypeError for one that the serializer does not know."""
         shape = messages.shape_of(value)
-        encoded = _as_json(value) if shape is None else self._message(shape, cast("BaseMessage", value))
+        encoded = self._json(value) if shape is None else self._message(shape, cast("BaseMessage", value))
         if encoded is None:
             kind, data = serde.dumps_typed(value)
-            encoded = Encoded(kind, bytes(data))
+            encoded = Encoded(kind, bytes(data), self._hash_key)
         return encoded
 
     def encode_all(self, serde: SerializerProtocol, values: Sequence[Any]) -> list[Encoded]:
@@ -92,11 +96,20 @@ class Encoder:
         return encoded
 
     def _message(self, shape: messages.Shape, message: BaseMessage) -> Encoded | None:
-        encoded = _as_json(shape.fields(message), MESSAGE)
+        encoded = self._json(shape.fields(message), MESSAGE)
         fields = _fields(message)
         if encoded is not None and fields:
             self._seen.put(id(message), Seen(message, fields, encoded))
         return encoded
+
+    def _json(self, value: object, kind: str = JSON) -> Encoded | None:
+        """The value as JSON, or None where that would not give it back."""
+        if value is None:  # PostgreSQL would read a JSON null as no body
+            return None
+        try:
+            return Encoded(kind, orjson.dumps(value), self._hash_key) if _is_exact_json(value) else None
+        except (TypeError, RecursionError):
+            return None  # lone surrogates, integers over 64 bits, deep nesting
 
 
 def _fields(message: BaseMessage) -> bytes:
@@ -105,16 +118,6 @@ def _fields(message: BaseMessage) -> bytes:
         return b"" if message.__pydantic_extra__ else orjson.dumps(message.__dict__, option=_STRICT)
     except TypeError:
         return b""
-
-
-def _as_json(value: object, kind: str = JSON) -> Encoded | None:
-    """The value as JSON, or None where that would not give it back."""
-    if value is None:  # PostgreSQL would read a JSON null as no body
-        return None
-    try:
-        return Encoded(kind, orjson.dumps(value)) if _is_exact_json(value) else None
-    except (TypeError, RecursionError):
-        return None  # lone surrogates, integers over 64 bits, deep nesting
 
 
 def decode(serde: SerializerProtocol, encoded: Encoded) -> Any:
@@ -165,11 +168,11 @@ def scalar_hash(value: object) -> bytes:
     return Encoded(JSON, orjson.dumps(value)).hash
 
 
-def columns(encoded: Encoded) -> dict[str, Any]:
-    """The encoding as columns of a `json_to_recordset`."""
-    if encoded.kind in _READABLE:
-        return {"kind": encoded.kind, "body": orjson.Fragment(encoded.data)}
-    return {"kind": encoded.kind, "raw": hex_text(encoded.data)}
+def columns(kind: str, data: bytes) -> dict[str, Any]:
+    """A stored value as columns of a `json_to_recordset`."""
+    if kind in _READABLE:
+        return {"kind": kind, "body": orjson.Fragment(data)}
+    return {"kind": kind, "raw": hex_text(data)}
 
 
 def hex_text(data: bytes) -> str:

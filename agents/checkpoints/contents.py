@@ -25,7 +25,7 @@ Values = Mapping[bytes, Encoded]
 class Content(NamedTuple):
     """What is held: `items` are the hashes of stored values, one after the other.
 
-    Not even the hashes are known of a list whose base is missing.
+    Neither is known of a list whose base is lost, or of an encrypted value that was changed.
     """
 
     form: str
@@ -46,7 +46,7 @@ class Content(NamedTuple):
         if self.encoded is not None:
             return decode(serde, self.encoded)
         if self.items is None:
-            raise StateDamaged("the base of a list is lost")
+            raise StateDamaged("its contents are lost")
         try:
             found = [decode(serde, values[one]) for one in split(self.items)]
         except KeyError as missing:
@@ -61,9 +61,9 @@ class Content(NamedTuple):
 class Contents:
     """Makes contents of values."""
 
-    def __init__(self) -> None:
-        """Remembers nothing yet."""
-        self._encoder = Encoder()
+    def __init__(self, hash_key: bytes = b"") -> None:
+        """Remembers nothing yet. See `Encoded` for `hash_key`."""
+        self._encoder = Encoder(hash_key)
 
     def of(self, serde: SerializerProtocol, value: Any) -> tuple[Content, Sequence[Encoded]]:
         """What holds the value, and the stored values it names, in order.

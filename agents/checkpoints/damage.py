@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.db import DatabaseError, transaction
 
-from agents.checkpoints.codec import Encoded
 from agents.checkpoints.connections import raw_cursor, scoped
 
 if TYPE_CHECKING:
@@ -64,6 +63,9 @@ class Damage:
 OnDamage = Callable[[Damage], None]
 """Told once of each damaged checkpoint, in the transaction that marks it, which holds the session's row."""
 
+IsSound = Callable[[bytes, str, bytes], object]
+"""Whether a value is what its hash says, from the hash, its kind and its bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
@@ -79,7 +81,7 @@ class Findings:
     lost_tasks: Sequence[str] = ()
 
 
-def note(found: Findings, on_damage: OnDamage | None) -> bool:
+def note(found: Findings, is_sound: IsSound, on_damage: OnDamage | None) -> bool:
     """Mark what is damaged, and let the current state give way. False if something was deleted since it was read.
 
     Values that are not what their hash says are removed, so that equal ones can be stored again; so is what is
@@ -101,7 +103,7 @@ def note(found: Findings, on_damage: OnDamage | None) -> bool:
         with scoped() as connection, transaction.atomic(), raw_cursor(connection) as cursor:
             if not cursor.execute(_HOLD, names).fetchone():
                 return False
-            fresh = _mark(cursor, names)
+            fresh = _mark(cursor, names, is_sound)
             for checkpoint, reason in found.damaged.items():
                 if checkpoint in fresh:
                     _tell(found, checkpoint, reason, on_damage)
@@ -110,14 +112,10 @@ def note(found: Findings, on_damage: OnDamage | None) -> bool:
     return True
 
 
-def _mark(cursor: Cursor[Any], names: dict[str, Any]) -> set[UUID]:
+def _mark(cursor: Cursor[Any], names: dict[str, Any], is_sound: IsSound) -> set[UUID]:
     """The checkpoints that were not marked before."""
     fresh = {checkpoint for (checkpoint,) in cursor.execute(_MARK, names).fetchall()}
-    wrong = [
-        value_hash
-        for value_hash, kind, data in cursor.execute(_SUSPECTS, names).fetchall()
-        if Encoded(kind, data).hash != value_hash
-    ]
+    wrong = [value[0] for value in cursor.execute(_SUSPECTS, names).fetchall() if not is_sound(*value)]
     cursor.execute(_FORGET_VALUES, {**names, "wrong": wrong})
     if names["sound"] is not None:
         cursor.execute(_FORGET_TASKS, names)

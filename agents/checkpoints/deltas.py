@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from langgraph.checkpoint.serde.base import SerializerProtocol
 
+    from agents.checkpoints.encryption import Vault
+
 # From a state towards its root, for as long as a channel is sought: until a state that holds it.
 _LINEAGE = f"""
 WITH RECURSIVE lineage AS (
@@ -74,12 +76,12 @@ class StoredHistory:
     writes: list[tuple[str, str, Content]]
 
     @classmethod
-    def of(cls, ancestors: Sequence[Ancestor]) -> StoredHistory:
+    def of(cls, ancestors: Sequence[Ancestor], vault: Vault) -> StoredHistory:
         """From rows, the oldest first."""
         return cls(
             ancestors,
-            {version[0]: VersionRow(*version).held()[0] for one in ancestors for version in one.versions or ()},
-            [(write[0], write[1], content_of(*write[2:])) for one in ancestors for write in one.writes or ()],
+            {version[0]: VersionRow(*version).held(vault)[0] for one in ancestors for version in one.versions or ()},
+            [(write[0], write[1], content_of(vault, *write[2:])) for one in ancestors for write in one.writes or ()],
         )
 
     @property

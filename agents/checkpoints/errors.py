@@ -15,6 +15,12 @@ class StateDamaged(DomainError):
     code = "state_damaged"
 
 
+class StateKeyMissing(DomainError):
+    """A stored state is encrypted with a key that is not given."""
+
+    code = "state_key_missing"
+
+
 class SpaceBusy(DomainError):
     """Others write or delete here all the time: try again."""
 

@@ -55,13 +55,13 @@ class Loader:
             if row is None:
                 return None
             try:
-                state = StoredState.of(row)
+                state = StoredState.of(row, self._store.vault)
                 found = state.build(serde, self._values([state]))
             except StateDamaged:
                 if not self._store.is_unmoved(row.session_id, row.epoch, row.space_id):
                     continue
                 stand_in, findings = self._way_back(serde, row, may_give_way=may_give_way)
-                if not damage.note(findings, self._on_damage):
+                if not damage.note(findings, self._store.sound, self._on_damage):
                     continue
                 if stand_in is None or not may_give_way:
                     raise
@@ -73,7 +73,7 @@ class Loader:
     def page(self, serde: SerializerProtocol, rows: Sequence[StateRow], *, is_exact: bool) -> Sequence[CheckpointTuple]:
         """The sound ones of these checkpoints. Raises StateDamaged for others if the caller named them."""
         try:
-            states = [StoredState.of(row) for row in rows]
+            states = [StoredState.of(row, self._store.vault) for row in rows]
             values = self._values(states)
             return [state.build(serde, values) for state in states]
         except StateDamaged:
@@ -105,7 +105,7 @@ class Loader:
         at: StateRow | None = row
         while at is not None and at.checkpoint_id not in damaged:
             try:
-                state = StoredState.of(at)
+                state = StoredState.of(at, self._store.vault)
                 values = self._values([state])
                 suspects |= needed(state.contents) - values.keys()
                 stand_in, lost_tasks = state.restore(serde, values)

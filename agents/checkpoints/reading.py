@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 from langgraph.checkpoint.base import Checkpoint, CheckpointMetadata, CheckpointTuple, PendingWrite
 
-from agents.checkpoints.codec import Encoded, scalar_hash, state_hash
+from agents.checkpoints.codec import scalar_hash, state_hash
 from agents.checkpoints.contents import Content, Values
 from agents.checkpoints.errors import StateDamaged
 from agents.checkpoints.splices import Base, Bases, Splice, bases_after
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from langgraph.checkpoint.serde.base import SerializerProtocol
+
+    from agents.checkpoints.encryption import Vault
 
 SEAL_BYTES = 16
 LOST_WRITES = "something that was written on top of it is lost"
@@ -97,10 +99,10 @@ class VersionRow(NamedTuple):
     near_tail: int | None
     full_items: bytes | None
 
-    def held(self) -> tuple[Content, Bases]:
+    def held(self, vault: Vault) -> tuple[Content, Bases]:
         """What it holds, and what the next version may build on."""
         if self.items is None:
-            return Content(self.form, Encoded(self.kind or "", self.data or b"")), ()
+            return content_of(vault, self.form, self.kind, self.data), ()
         near, bases = self._near()
         items = Splice(self.items, self.level, self.base, self.head, self.tail).applied(near)
         if items is None or self.form == Form.VALUE:
@@ -120,9 +122,14 @@ class VersionRow(NamedTuple):
         return near, (Base(self.near_base, self.full_items), Base(self.base, near))
 
 
-def content_of(form: str, kind: str | None, data: bytes | None, items: bytes | None) -> Content:
-    """What a write holds, from its columns."""
-    return Content(form, Encoded(kind or "", data or b"")) if items is None else Content(form, items=items)
+def content_of(vault: Vault, form: str, kind: str | None, data: bytes | None, items: bytes | None = None) -> Content:
+    """What a write or a version holds, from its columns."""
+    if items is not None:
+        return Content(form, items=items)
+    try:
+        return Content(form, vault.opened(kind or "", data or b""))
+    except StateDamaged:
+        return Content(form)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +142,14 @@ class StoredState:
     writes: list[tuple[str, str, Content]]
 
     @classmethod
-    def of(cls, row: StateRow) -> StoredState:
+    def of(cls, row: StateRow, vault: Vault) -> StoredState:
         """From a row. Raises StateDamaged if it is not as it was saved."""
         data = orjson.loads(row.state_data)
         state = cls(
             row,
             data,
-            {version[0]: VersionRow(*version).held() for version in row.versions or ()},
-            [(write[0], write[1], content_of(*write[2:])) for write in row.writes or ()],
+            {version[0]: VersionRow(*version).held(vault) for version in row.versions or ()},
+            [(write[0], write[1], content_of(vault, *write[2:])) for write in row.writes or ()],
         )
         if not (row.is_as_sealed and _is_checkpoint(data)):
             raise state.fault("its row was changed")

@@ -23,6 +23,7 @@ from agents.checkpoints.codec import jsonb_text
 from agents.checkpoints.connections import scoped
 from agents.checkpoints.contents import Contents
 from agents.checkpoints.deltas import LINEAGE_OF_EXACT, LINEAGE_OF_LATEST, Ancestor, StoredHistory
+from agents.checkpoints.encryption import Vault
 from agents.checkpoints.errors import SpaceBusy, StateDamaged
 from agents.checkpoints.listing import Listing
 from agents.checkpoints.loading import Loader
@@ -59,6 +60,8 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
         fence: Fence | None = None,
         ensure_thread: EnsureThread | None = None,
         on_damage: OnDamage | None = None,
+        key: bytes | None = None,
+        old_keys: Sequence[bytes] = (),
     ) -> None:
         """Make a saver.
 
@@ -66,11 +69,13 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
         `fence(cursor, config)` is called first in the transaction of each write, and raises to refuse it.
         `ensure_thread` makes the session of a thread that has none; without it such a write is refused.
         `on_damage(damage)` is told once of each damaged checkpoint, in the transaction that marks it.
+        With a `key` of AES (16, 24 or 32 bytes) what states hold is encrypted; with `old_keys` it can be read, too.
         """
         super().__init__(serde=StrictSerializer(allowed))
-        self._store = StateStore(fence, ensure_thread)
+        self._vault = Vault(key, old_keys)
+        self._store = StateStore(fence, ensure_thread, self._vault)
         self._loader = Loader(self._store, on_damage)
-        self._contents = Contents()
+        self._contents = Contents(self._vault.hash_key)
 
     def get_next_version(self, current: str | None, channel: None) -> str:
         """A version after `current`, never the same on two branches of a thread."""
@@ -109,6 +114,7 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
             given = {channel: version for channel, version in versions.items() if channel in values}
             before = self._store.head(session, epoch, ns, parent) if parent else {}
             planned = plan_state(
+                self._vault,
                 self._content,
                 checkpoint,
                 given | new_versions if moved or not before else new_versions,  # what was stored before may be gone
@@ -138,7 +144,7 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
         """
         names = config["configurable"]
         parameters = {
-            **plan_writes(self._content, writes).parameters(),
+            **plan_writes(self._vault, self._content, writes).parameters(),
             "ns": names.get("checkpoint_ns", ""),
             "id": _checkpoint_uuid(names["checkpoint_id"]),
             "task": task_id,
@@ -152,7 +158,7 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
 
         If something of the latest is lost or changed, that is marked, and the nearest sound checkpoint that it came
         from takes its place: the next one follows that. One that is named is given as it was put or not at all.
-        Raises StateDamaged, SpaceBusy.
+        Raises StateDamaged, StateKeyMissing, SpaceBusy.
         """
         names, wanted = config["configurable"], get_checkpoint_id(config)
         session, ns = session_of(names["thread_id"])[0], names.get("checkpoint_ns", "")
@@ -206,7 +212,7 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
         with scoped():
             for _ in range(TRIES):
                 ancestors = [Ancestor(*row) for row in self._store.fetch(statement, parameters)]
-                history = StoredHistory.of(ancestors)
+                history = StoredHistory.of(ancestors, self._vault)
                 try:
                     values = self._store.values(history.contents, {one.space_id for one in ancestors})
                     return history.build(channels, self.serde, values)

@@ -13,7 +13,6 @@ from psycopg.errors import UniqueViolation
 
 from agents.checkpoints import sql
 from agents.checkpoints.caches import BoundedCache
-from agents.checkpoints.codec import Encoded
 from agents.checkpoints.connections import after_commit, borrowed, raw_cursor, scoped
 from agents.checkpoints.contents import Content, Values, needed
 from agents.checkpoints.errors import SpaceBusy, StateDamaged, UnknownThread
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
     from psycopg import Connection
 
+    from agents.checkpoints.codec import Encoded
+    from agents.checkpoints.encryption import Vault
     from agents.checkpoints.threads import EnsureThread
 
     Fence = Callable[[Cursor[Any], RunnableConfig], None]
@@ -44,8 +45,9 @@ class StateStore:
     Nothing is remembered of a transaction before it commits, except values: what has a hash never changes.
     """
 
-    def __init__(self, fence: Fence | None, ensure_thread: EnsureThread | None) -> None:
+    def __init__(self, fence: Fence | None, ensure_thread: EnsureThread | None, vault: Vault) -> None:
         """See `QueenrightSaver`."""
+        self.vault = vault
         self._fence = fence
         self._ensure_thread = ensure_thread
         self._spaces: BoundedCache[UUID, tuple[int, UUID]] = BoundedCache(KNOWN_SESSIONS)
@@ -118,7 +120,7 @@ class StateStore:
             return known
         row = self.row(sql.GET_EXACT, {"session": session, "ns": ns, "id": checkpoint})
         try:
-            return StoredState.of(row).head if row else {}
+            return StoredState.of(row, self.vault).head if row else {}
         except StateDamaged:
             return {}
 
@@ -133,7 +135,7 @@ class StateStore:
         head: Head = {}
         for (row,) in rows:
             version = VersionRow(*row)
-            content, bases = version.held()
+            content, bases = version.held(self.vault)
             head[version.channel] = Held(version.version, content.hash, form=content.form, bases=bases)
         return head
 
@@ -164,10 +166,18 @@ class StateStore:
     def _read(self, space: UUID, wanted: Iterable[bytes]) -> dict[bytes, Encoded]:
         read: dict[bytes, Encoded] = {}
         for value_hash, kind, data in self.fetch(sql.VALUES, {"space": space, "hashes": list(wanted)}):
-            encoded = Encoded(kind, data)
-            if encoded.hash == value_hash:
+            encoded = self.sound(value_hash, kind, data)
+            if encoded is not None:
                 read[value_hash] = encoded
         return read
+
+    def sound(self, value_hash: bytes, kind: str, data: bytes) -> Encoded | None:
+        """A stored value, if it is what its hash says. Raises StateKeyMissing."""
+        try:
+            encoded = self.vault.opened(kind, data)
+        except StateDamaged:
+            return None
+        return encoded if encoded.hash == value_hash else None
 
     def is_unmoved(self, session: UUID, epoch: int, space: UUID) -> bool:
         """Whether nothing was deleted in the session's space since that epoch."""

@@ -11,6 +11,7 @@ from langgraph.checkpoint.base import WRITES_IDX_MAP, ChannelVersions, Checkpoin
 
 from agents.checkpoints.codec import Encoded, columns, hex_text, is_short_scalar, state_hash
 from agents.checkpoints.contents import Content
+from agents.checkpoints.encryption import Vault
 from agents.checkpoints.reading import Head, Held, hashes
 from agents.checkpoints.splices import Bases, bases_after, splice
 from agents.models.states import Form
@@ -26,13 +27,14 @@ MakeContent = Callable[[object], tuple[Content, Sequence[Encoded]]]
 class Rows:
     """Rows that name values, and the values that they name."""
 
+    vault: Vault
     rows: list[dict[str, Any]] = field(default_factory=list)
     values: dict[bytes, Encoded] = field(default_factory=dict)
 
     def add(self, content: Content, values: Sequence[Encoded], **names: object) -> None:
         """A row."""
         if content.encoded is not None:
-            self.rows.append({**names, "form": content.form, **columns(content.encoded)})
+            self.rows.append({**names, "form": content.form, **columns(*self.vault.stored(content.encoded))})
         else:
             self.rows.append({**names, "form": content.form, "items": hex_text(content.items or b"")})
             self.values.update((one.hash, one) for one in values)
@@ -58,7 +60,8 @@ class Rows:
 
     def parameters(self) -> dict[str, str]:
         """As the statements take them. One order of values, so that two writers never lock each other out."""
-        stored = [{"hash": hex_text(hash_), **columns(encoded)} for hash_, encoded in sorted(self.values.items())]
+        close = self.vault.stored
+        stored = [{"hash": hex_text(hash_), **columns(*close(value))} for hash_, value in sorted(self.values.items())]
         return {"rows": orjson.dumps(self.rows).decode(), "values": orjson.dumps(stored).decode()}
 
 
@@ -81,6 +84,7 @@ class StatePlan:
 
 
 def plan_state(
+    vault: Vault,
     content_of: MakeContent,
     checkpoint: Checkpoint,
     fresh: ChannelVersions,
@@ -90,16 +94,17 @@ def plan_state(
     """Plan to store a checkpoint.
 
     A channel's value belongs to its version. Versions in `fresh` are stored with the values that are given;
-    the other ones are those of the `parent`, or of an earlier checkpoint.
+    the other ones are those of the `parent`, or of an earlier checkpoint. Nothing that a `vault` encrypts stands in
+    the checkpoint's own row.
     """
     given, versions = checkpoint["channel_values"], checkpoint["channel_versions"]
-    plan = StatePlan({}, Rows())
+    plan = StatePlan({}, Rows(vault))
     for channel, number in fresh.items():
         version = str(number)
         is_held = channel in versions and versions[channel] == number
         if channel not in given:
             held = Held(version)
-        elif is_held and is_short_scalar(given[channel]):
+        elif is_held and not vault.encrypts and is_short_scalar(given[channel]):
             held = Held.of_scalar(version, given[channel])
         else:
             content, values = content_of(given[channel])
@@ -109,7 +114,18 @@ def plan_state(
             plan.head[channel] = held
     earlier = {channel: str(version) for channel, version in versions.items() if channel not in plan.head}
     plan.head.update(_earlier(earlier, given, parent, find_versions))
+    if vault.encrypts:
+        _move_scalars(plan, content_of)
     return plan
+
+
+def _move_scalars(plan: StatePlan, content_of: MakeContent) -> None:
+    """Give scalars from before there was a key rows of their own."""
+    for channel, held in plan.head.items():
+        if held.is_scalar:
+            content, values = content_of(held.scalar)
+            plan.rows.add(content, values, channel=channel, version=held.version)
+            plan.head[channel] = Held(held.version, content.hash, form=content.form)
 
 
 def _earlier(
@@ -131,12 +147,12 @@ def _earlier(
     return head
 
 
-def plan_writes(content_of: MakeContent, writes: Sequence[tuple[str, Any]]) -> Rows:
+def plan_writes(vault: Vault, content_of: MakeContent, writes: Sequence[tuple[str, Any]]) -> Rows:
     """The rows of a task's writes. Special ones have fixed places: of two such the last counts."""
     placed: dict[int, tuple[str, Any]] = {}
     for position, (channel, value) in enumerate(writes):
         placed[WRITES_IDX_MAP.get(channel, position)] = channel, value
-    rows = Rows()
+    rows = Rows(vault)
     for place, (channel, value) in placed.items():
         rows.add(*content_of(value), idx=place, channel=channel)
     return rows

@@ -55,8 +55,10 @@ def read(data: bytes) -> ArchiveRecord:
         raise ArchiveDamaged(f"It does not fit the format at {place}: {first['msg']}.") from None
 
 
-def restore(archive: ArchiveRecord, project: Project, *, user: User, actor: Actor) -> AgentSession:
-    """A new session with all that a file holds. Nothing that exists is changed.
+def restore(
+    archive: ArchiveRecord, project: Project, saver: QueenrightSaver, *, user: User, actor: Actor
+) -> AgentSession:
+    """A new session with all that a file holds, its states stored by `saver`. Nothing that exists is changed.
 
     Raises InvalidInput for a file that contradicts itself; then nothing is kept.
     """
@@ -65,7 +67,7 @@ def restore(archive: ArchiveRecord, project: Project, *, user: User, actor: Acto
         with transaction.atomic():
             session = _session(archive, project, user)
             _rows(archive, session)
-            _checkpoints(archive, session)
+            _checkpoints(archive, session, saver)
             _history(archive, session, events, actor)
             return session
     except (DataError, IntegrityError) as error:
@@ -134,10 +136,9 @@ def _rows(archive: ArchiveRecord, session: AgentSession) -> None:
         session.save(update_fields=["current_run"])
 
 
-def _checkpoints(archive: ArchiveRecord, session: AgentSession) -> None:
+def _checkpoints(archive: ArchiveRecord, session: AgentSession, saver: QueenrightSaver) -> None:
     """The states, through the saver, and what only their rows hold."""
-    serde, saver = StrictSerializer(), QueenrightSaver()
-    reader = Reader(serde)
+    reader = Reader(StrictSerializer())
     seen: set[tuple[str, str, str]] = set()
     placed: set[tuple[str, UUID]] = set()
     names: set[str] = set()

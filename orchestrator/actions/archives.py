@@ -15,7 +15,7 @@ from agents.models import AgentSession, User
 from agents.roles import Role
 from agents.selectors import archives as archived
 from agents.services import archives, audit
-from orchestrator.runtime.saving import saver
+from orchestrator.runtime.saving import saver, unfenced
 
 MOST_BYTES = 64 * 1024 * 1024
 
@@ -35,6 +35,6 @@ def import_session(user: User, project_id: UUID, *, file: UploadedFile[bytes] | 
         raise InvalidInput("The file is too large.", fields={"file": told})
     archive = archives.read(file.read())
     with transaction.atomic():
-        session = archives.restore(archive, project, user=user, actor=person(user.pk))
+        session = archives.restore(archive, project, unfenced(), user=user, actor=person(user.pk))
         audit.record(user.pk, "session.import", project_id=project.pk, target=("session", session.pk))
     return session

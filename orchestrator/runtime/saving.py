@@ -15,6 +15,7 @@ from langgraph.checkpoint.base import (
 
 from agents.checkpoints.saver import QueenrightSaver
 from agents.services import damage
+from orchestrator.conf import state_keys
 from orchestrator.runtime.durability import Held, HeldState, HeldWrites
 
 
@@ -105,7 +106,15 @@ def _read(config: RunnableConfig) -> Held | None:
 @cache
 def saver() -> RunSaver:
     """The saver of this process."""
-    return RunSaver(fence=_fence, on_damage=damage.record)
+    keys = state_keys()
+    return RunSaver(fence=_fence, on_damage=damage.record, key=keys.key, old_keys=keys.old)
+
+
+@cache
+def unfenced() -> QueenrightSaver:
+    """One for sessions that nobody can run, because the caller's transaction makes them."""
+    keys = state_keys()
+    return QueenrightSaver(key=keys.key, old_keys=keys.old)
 
 
 def _fence(cursor: Any, config: RunnableConfig) -> None:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
-from agents.checkpoints.errors import StateDamaged
+from agents.checkpoints.errors import StateDamaged, StateKeyMissing
 from agents.checkpoints.threads import config_of
 from agents.models import AgentSession
 from agents.selectors import sessions, steps
@@ -134,7 +134,7 @@ class History:
         thread = self.session.thread_id or str(self.session.pk)
         try:
             found = saver().get_tuple(config_of(thread, "", checkpoint.checkpoint_id))
-        except StateDamaged as error:
+        except (StateDamaged, StateKeyMissing) as error:
             return Loaded({}, fault=str(error))
         if found is None:  # pruned since the list was read
             return Loaded({}, fault="It was removed a moment ago.")

@@ -71,3 +71,22 @@ def test_all_bad_variables_are_named_at_once_without_their_values(environ):
     assert "DATABASE_URL: " in message
     assert "QUEENRIGHT_WORKER_THREADS: " in message
     assert "secret" not in message
+
+
+@pytest.mark.parametrize("given", ["short", "x" * 17, "ü" * 15])
+@pytest.mark.parametrize("name", ["QUEENRIGHT_STATE_KEY", "QUEENRIGHT_OLD_STATE_KEYS"])
+def test_a_state_key_that_aes_cannot_take_is_refused_without_being_told(environ, name, given):
+    environ.setenv(name, given)
+    with pytest.raises(ImproperlyConfigured, match=f"{name}: .*16, 24 or 32 bytes") as refused:
+        environment.__wrapped__()
+    assert given not in str(refused.value)
+
+
+def test_state_keys_are_counted_in_bytes(environ):
+    environ.setenv("QUEENRIGHT_STATE_KEY", "ü" * 12)
+    environ.setenv("QUEENRIGHT_OLD_STATE_KEYS", f"{'a' * 16}, {'b' * 32}")
+    env = Environment()
+    assert env.state_key is not None
+    assert env.state_key.get_secret_value().encode() == "ü".encode() * 12
+    assert [key.get_secret_value() for key in env.old_state_keys] == ["a" * 16, "b" * 32]
+    assert "aaaa" not in repr(env)
