@@ -42,24 +42,30 @@ class BoundedCache(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         """Remember `value`; one that alone weighs more than the limit is not kept."""
-        self.put_many([(key, value)])
+        weight = self._weigh(value)
+        with self._lock:
+            self._keep(key, value, weight)
 
     def put_many(self, entries: Iterable[tuple[K, V]]) -> None:
         """Remember each of them, as `put` does."""
         with self._lock:
             for key, value in entries:
-                self._forget(key)
-                weight = self._weigh(value)
-                if weight <= self.limit:
-                    self._entries[key] = value, weight
-                    self._weight += weight
-            while self._weight > self.limit:
-                self._forget(next(iter(self._entries)))
+                self._keep(key, value, self._weigh(value))
 
     def drop(self, key: K) -> None:
         """Forget the entry, if it is there."""
         with self._lock:
             self._forget(key)
+
+    def _keep(self, key: K, value: V, weight: int) -> None:
+        if key in self._entries:
+            self._forget(key)
+        if weight > self.limit:
+            return
+        self._entries[key] = value, weight
+        self._weight += weight
+        while self._weight > self.limit:
+            self._forget(next(iter(self._entries)))
 
     def _forget(self, key: K) -> None:
         entry = self._entries.pop(key, None)

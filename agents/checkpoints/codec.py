@@ -127,7 +127,7 @@ def decode(serde: SerializerProtocol, encoded: Encoded) -> Any:
     if encoded.kind == JSON:
         return orjson.loads(encoded.data)
     if encoded.kind == MESSAGE:
-        encoded.draft = messages.Draft.of(encoded.data)
+        encoded.draft = messages.Draft(encoded.data)
         return encoded.draft.message()
     return serde.loads_typed((encoded.kind, encoded.data))
 
@@ -141,10 +141,12 @@ def _is_exact_json(value: object) -> bool:
     if isinstance(value, list):
         return type(value) is list and all(map(_is_exact_json, value))
     if isinstance(value, dict):
-        return type(value) is dict and all(
-            isinstance(key, str) and _is_exact_json(key) and _is_exact_json(item) for key, item in value.items()
-        )
+        return type(value) is dict and all(map(_is_exact_key, value)) and all(map(_is_exact_json, value.values()))
     return value is None or type(value) in (bool, int)
+
+
+def _is_exact_key(key: object) -> bool:
+    return type(key) is str and "\0" not in key
 
 
 def is_short_scalar(value: object) -> bool:

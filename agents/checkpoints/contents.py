@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 
@@ -24,8 +22,7 @@ BY_ITEM_MEAN = 48  # so is one of many short items: a hash and a row would take 
 Values = Mapping[bytes, Encoded]
 
 
-@dataclass(frozen=True)
-class Content:
+class Content(NamedTuple):
     """What is held: `items` are the hashes of stored values, one after the other.
 
     Neither is known of a list whose base is lost, or of an encrypted value that was changed.
@@ -35,7 +32,7 @@ class Content:
     encoded: Encoded | None = None
     items: bytes | None = None
 
-    @cached_property
+    @property
     def hash(self) -> bytes:
         """Equal contents have equal hashes."""
         if self.encoded is not None:

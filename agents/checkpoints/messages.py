@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ class Shape:
 
     cls: type[BaseMessage]
     defaults: dict[str, Any]
-    makers: Mapping[str, Callable[[], Any]]
+    makers: tuple[tuple[str, Callable[[], Any]], ...]
     names: frozenset[str]
 
     @classmethod
@@ -28,63 +28,58 @@ class Shape:
             name: None if field.is_required() else field.get_default(call_default_factory=True)
             for name, field in message.model_fields.items()
         }
-        makers = {name: type(value) for name, value in defaults.items() if _is_container(value)}
-        return cls(message, defaults, makers, frozenset(defaults))
-
-    def is_default(self, name: str, value: object) -> bool:
-        """Whether a field need not be stored. A value that is required is never None."""
-        default = self.defaults[name]
-        return type(value) is type(default) and value == default
+        makers = [(name, type(value)) for name, value in defaults.items() if _is_container(value)]
+        return cls(message, defaults, tuple(makers), frozenset(defaults))
 
     def fields(self, message: BaseMessage) -> dict[str, Any] | None:
-        """What is stored of a message; None where that would not give it back."""
-        fields = message.__dict__
+        """What is stored of a message; None where that would not give it back. What is required is never None."""
+        fields, defaults = message.__dict__, self.defaults
         extra = message.__pydantic_extra__ or {}
-        if fields.keys() != self.names or fields["type"] != self.defaults["type"] or extra.keys() & self.names:
+        if fields.keys() != self.names or fields["type"] != defaults["type"] or extra.keys() & self.names:
             return None
-        changed = {name: value for name, value in fields.items() if not self.is_default(name, value)}
+        changed = {
+            name: value
+            for name, value in fields.items()
+            if type(value) is not type(defaults[name]) or value != defaults[name]
+        }
         return {"type": fields["type"], **changed, **extra}
 
 
-@dataclass(frozen=True, slots=True)
 class Draft:
-    """A message that was read, of which any number can be made that share nothing that can be changed.
+    """A message that was read, of which any number can be made that share nothing that can be changed."""
 
-    The containers among its fields are made anew for each.
-    """
+    __slots__ = ("_cls", "_extra", "_fields", "_given", "_makers")
 
-    cls: type[BaseMessage]
-    fields: dict[str, Any]
-    makers: tuple[tuple[str, Callable[[], Any]], ...]
-    extra: Callable[[], dict[str, Any]]
-    given: frozenset[str]
-
-    @classmethod
-    def of(cls, data: bytes) -> Draft:
+    def __init__(self, data: bytes) -> None:
         """From the JSON of a message. Nothing is validated: a hash says that it is the one."""
         stored = orjson.loads(data)
         shape = _BY_TYPE[stored["type"]]
-        fields = {**shape.defaults, **stored}
-        extra = {name: fields.pop(name) for name in stored.keys() - shape.names}
-        own = {name: _maker(value) for name, value in stored.items() if name not in extra and _is_container(value)}
-        makers = tuple({**shape.makers, **own}.items())
-        return cls(shape.cls, fields, makers, _maker(extra) if extra else dict, frozenset(stored))
+        self._cls = shape.cls
+        self._given = frozenset(stored)
+        self._fields = {**shape.defaults, **stored}
+        self._extra: Callable[[], dict[str, Any]] = dict
+        if not self._given <= shape.names:
+            self._extra = _maker({name: self._fields.pop(name) for name in self._given - shape.names})
+        self._makers = shape.makers
+        own = {name: _maker(value) for name, value in stored.items() if _is_container(value) and name in shape.names}
+        if own:
+            self._makers = tuple({**dict(shape.makers), **own}.items())
 
     def message(self) -> BaseMessage:
         """Another one, the caller's own."""
-        fields = self.fields.copy()
-        for name, make in self.makers:
+        fields = self._fields.copy()
+        for name, make in self._makers:
             fields[name] = make()
-        message = object.__new__(self.cls)
+        message = object.__new__(self._cls)
         _set(message, "__dict__", fields)
-        _set(message, "__pydantic_fields_set__", set(self.given))
-        _set(message, "__pydantic_extra__", self.extra())
+        _set(message, "__pydantic_fields_set__", set(self._given))
+        _set(message, "__pydantic_extra__", self._extra())
         _set(message, "__pydantic_private__", None)
         return message
 
 
 def _is_container(value: object) -> bool:
-    return type(value) in (dict, list)
+    return type(value) is dict or type(value) is list
 
 
 def _maker(value: object) -> Callable[[], Any]:

@@ -51,9 +51,13 @@ class Statement:
 
 
 def _sent(value: object) -> bytes | None:
-    """A parameter as PostgreSQL reads it from text."""
+    """A parameter as PostgreSQL reads it from text; a list is one of bytes."""
+    if isinstance(value, str):
+        return value.encode()
     if isinstance(value, bytes):
         return b"\\x" + value.hex().encode()
+    if isinstance(value, list):
+        return ("{" + ",".join([f'"\\\\x{item.hex()}"' for item in value]) + "}").encode()
     return None if value is None else str(value).encode()
 
 

@@ -165,7 +165,7 @@ class StateStore:
 
     def _read(self, space: UUID, wanted: Iterable[bytes]) -> dict[bytes, Encoded]:
         read: dict[bytes, Encoded] = {}
-        for value_hash, kind, data in self.fetch(sql.VALUES, {"space": space, "hashes": b"".join(wanted)}):
+        for value_hash, kind, data in self.fetch(sql.VALUES, {"space": space, "hashes": list(wanted)}):
             encoded = self.sound(value_hash, kind, data)
             if encoded is not None:
                 read[value_hash] = encoded
@@ -186,4 +186,4 @@ class StateStore:
 
 def _weight(head: Head) -> int:
     """About how many bytes are kept of it."""
-    return sum(200 + sum(len(base.items) for base in held.bases) for held in head.values()) + 200
+    return 200 * (len(head) + 1) + sum([len(base.items) for held in head.values() for base in held.bases])

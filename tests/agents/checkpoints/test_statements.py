@@ -15,9 +15,10 @@ from tests.agents.checkpoints.conftest import make_session
 
 ECHO = Statement(
     "echo",
-    """SELECT %(text)s::text, %(id)s::uuid, %(data)s::bytea, %(number)s::bigint, %(text)s::text || '%%'""",
+    """SELECT %(text)s::text, %(id)s::uuid, %(data)s::bytea, %(number)s::bigint,
+              %(text)s::text || '%%', %(list)s::bytea[]""",
 )
-GIVEN = {"text": "naïve", "id": UUID(int=7), "data": b"\0\xff'", "number": 2**40}
+GIVEN = {"text": "naïve", "id": UUID(int=7), "data": b"\0\xff'", "number": 2**40, "list": [b"\0\\", b'"', b""]}
 ROWS = 3000
 
 
@@ -44,9 +45,9 @@ def each_way(request: pytest.FixtureRequest, raw: Connection[Any]) -> Iterator[C
 
 def test_what_is_given_comes_back_whichever_way_it_goes(each_way: Connection[Any]):
     for _ in range(2):
-        assert ECHO.rows(each_way, GIVEN) == [("naïve", UUID(int=7), b"\0\xff'", 2**40, "naïve%")]
-    empty = dict.fromkeys(GIVEN)
-    assert ECHO.rows(each_way, empty) == [(None, None, None, None, None)]
+        assert ECHO.rows(each_way, GIVEN) == [("naïve", UUID(int=7), b"\0\xff'", 2**40, "naïve%", GIVEN["list"])]
+    assert ECHO.rows(each_way, dict.fromkeys(GIVEN)) == [(None,) * 6]
+    assert ECHO.rows(each_way, GIVEN | {"list": []})[0][-1] == []
 
 
 def test_an_error_has_its_own_class_and_the_connection_stays_usable(raw: Connection[Any]):
@@ -115,7 +116,7 @@ def test_reads_go_by_indexes_whether_or_not_the_planner_knows_sizes(is_analyzed:
     plans = [
         plan_of(sql.GET_LATEST, session=session, ns=""),
         plan_of(sql.GET_EXACT, session=session, ns="", id=uuid4()),
-        plan_of(sql.VALUES, space=session, hashes=b"0" * 160),
+        plan_of(sql.VALUES, space=session, hashes=[b"0" * 16]),
         plan_of(sql.VERSIONS, session=session, ns="", versions='{"said": "1"}'),
     ]
     for plan in plans:
