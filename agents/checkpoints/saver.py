@@ -51,6 +51,8 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
     A thread is a session (`threads.session_of`). Works on Django's connection of the calling thread, also
     inside a caller's transaction. The asynchronous methods run the others in threads, so they never see a
     transaction of the caller's. One saver serves any number of threads.
+
+    While the database is away, each method raises Django's OperationalError. Once it is back, the next call works.
     """
 
     def __init__(
@@ -94,7 +96,9 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
     ) -> RunnableConfig:
         """Store a checkpoint, its parent being the one that `config` names.
 
-        Raises ValueError if an id is not a canonical UUID, UnknownThread, SpaceBusy, what the fence raises.
+        Raises ValueError if an id is not a canonical UUID, UnknownThread, SpaceBusy, what the fence raises. Without
+        an answer of the database it raises Django's OperationalError: then it may be stored or not, and may be put
+        again as it is.
         """
         names = config["configurable"]
         session, ns = session_of(names["thread_id"])[0], names.get("checkpoint_ns", "")

@@ -1,0 +1,155 @@
+"""What `test_restarts` does inside a process of its own: threads save and read, whatever happens to PostgreSQL.
+
+It prints how much was acknowledged so far, and ends when its input does: then with what it found.
+"""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Event, Lock
+from typing import Any, TypeVar
+
+from django.db import OperationalError, connection
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableConfig
+
+from agents.checkpoints import QueenrightSaver
+from agents.models import AgentState, Project, User
+from agents.services import threads
+from tests.agents.checkpoints.checkpoints import checkpoint_of, config_for, read
+
+T = TypeVar("T")
+LONG = "a text that is stored once " * 20
+TOLD_EVERY = 20
+
+
+def fence(cursor: Any, config: RunnableConfig) -> None:
+    """Holds the session's row, as the fence of a worker does."""
+    session = config["configurable"]["thread_id"]
+    cursor.execute("SELECT FROM agent_sessions WHERE session_id = %s::uuid FOR SHARE", [session])
+
+
+def values_at(step: int) -> dict[str, Any]:
+    """What the checkpoint of a step holds."""
+    messages = [AIMessage(f"{number} {LONG}", id=str(number)) for number in range(step % 30)]
+    return {"step": step, "text": f"{step} {LONG}", "messages": messages}
+
+
+@dataclass
+class Walk:
+    """One thread of LangGraph's that goes on and on. `insists`: it saves again what was not acknowledged.
+
+    Otherwise it reads the latest state and goes on from that, as a worker does that takes an agent up again.
+    """
+
+    saver: QueenrightSaver
+    insists: bool
+    is_async: bool
+    stop: Event
+    acknowledge: Callable[[], None]
+    config: RunnableConfig = field(default_factory=config_for)
+    refusals: Counter[str] = field(default_factory=Counter)
+    saved: list[RunnableConfig] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Until it is stopped."""
+        at: RunnableConfig = self.config
+        while not self.stop.is_set():
+            at = self._follow(at, len(self.saved))
+
+    def _follow(self, before: RunnableConfig, step: int) -> RunnableConfig:
+        made = checkpoint_of(values_at(step), {name: f"{step}" for name in values_at(step)})
+        save = partial(self._put, before, made)
+        stored = self._insist(save) if self.insists else self._once(save)
+        if stored is None:
+            found = self._insist(lambda: self.saver.get_tuple(self.config))
+            if found is None or found.checkpoint["id"] != made["id"]:
+                assert (found.config if found else self.config) == before, "what was acknowledged is not the latest"
+                return before
+            stored = found.config
+        self.saved.append(stored)
+        self.acknowledge()
+        self._insist(lambda: self.saver.put_writes(stored, [("note", f"{step} note {LONG}"), ("n", step)], "task"))
+        assert self._insist(lambda: read(self.saver, self.config)).config == stored
+        return stored
+
+    def _put(self, before: RunnableConfig, made: Any) -> RunnableConfig:
+        if self.is_async:
+            return asyncio.run(self.saver.aput(before, made, {}, made["channel_versions"]))
+        return self.saver.put(before, made, {}, made["channel_versions"])
+
+    def _once(self, call: Callable[[], T]) -> T | None:
+        try:
+            return call()
+        except OperationalError as error:
+            self.refusals[type(error.__cause__).__name__] += 1
+            return None
+
+    def _insist(self, call: Callable[[], T]) -> T:
+        while True:
+            try:
+                return call()
+            except OperationalError as error:
+                self.refusals[type(error.__cause__).__name__] += 1
+                self.stop.wait(0.02)
+
+    def check(self) -> int:
+        """Whether all that was acknowledged is there, in one line; how many states that are."""
+        cold = QueenrightSaver()
+        found = list(cold.list(self.config))
+        assert [one.config for one in found] == self.saved[::-1]
+        assert [one.parent_config for one in found] == [*self.saved[:-1][::-1], None]
+        for step, one in enumerate(reversed(found)):
+            assert one.checkpoint["channel_values"] == values_at(step)
+            written = [("task", "note", f"{step} note {LONG}"), ("task", "n", step)]
+            assert one.pending_writes == written or (one is found[0] and not one.pending_writes)
+        return len(found)
+
+
+def tell(line: str) -> None:
+    """To the test."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Walk until the input ends."""
+    project = Project.objects.create(slug="restarts", name="Restarts")
+    owner = User.objects.create(username="walker")
+    connection.close()  # or this thread would hold on to one that dies
+    stop, lock, acknowledged = Event(), Lock(), Counter[str]()
+
+    def acknowledge() -> None:
+        with lock:
+            acknowledged["all"] += 1
+            if acknowledged["all"] % TOLD_EVERY == 0:
+                tell(str(acknowledged["all"]))
+
+    ensure = threads.for_project(project, owner)
+    savers = [QueenrightSaver(ensure_thread=ensure), QueenrightSaver(ensure_thread=ensure, fence=fence)]
+    walks = [
+        Walk(saver, insists, is_async, stop, acknowledge)
+        for saver in savers
+        for insists in (True, False)
+        for is_async in (False, True)
+    ]
+    with ThreadPoolExecutor(len(walks)) as pool:
+        running = [pool.submit(walk.run) for walk in walks]
+        for one in running:
+            one.add_done_callback(lambda done: stop.set() if done.exception() else None)
+        sys.stdin.read()
+        stop.set()
+        for one in running:
+            one.result()
+    report = {
+        "states": sum(walk.check() for walk in walks),
+        "acknowledged": acknowledged["all"],
+        "refusals": dict(sum((walk.refusals for walk in walks), Counter())),
+        "damaged": AgentState.objects.exclude(damaged_at=None).count(),
+    }
+    tell(json.dumps(report))
