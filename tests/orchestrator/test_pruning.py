@@ -30,12 +30,13 @@ from tests.races import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DAY = timedelta(days=1)
+TYPES = ("test.worker", "test.fan", "test.three")
 
 
 @pytest.fixture(autouse=True)
 def types(monkeypatch):
-    """The agents of tests, whatever else this process knows."""
-    known = {name: kind for name, kind in agent_types._TYPES.items() if name.startswith("test.")}
+    """Some of the agents of tests, whatever else this process knows."""
+    known = {name: kind for name, kind in agent_types._TYPES.items() if name in TYPES}
     monkeypatch.setattr(agent_types, "_TYPES", known)
 
 
@@ -160,13 +161,13 @@ def test_who_was_overtaken_stops(monkeypatch):
     assert [left(session) for session in sessions] == [12] * 3
 
 
-DYING = """
+DYING = f"""
 import os, signal
 import django; django.setup()
 from agents.services import prunings
 from orchestrator import pruning
 from orchestrator.runtime import agent_types
-agent_types._TYPES = {name: kind for name, kind in agent_types._TYPES.items() if name.startswith("test.")}
+agent_types._TYPES = {{name: agent_types._TYPES[name] for name in {TYPES}}}
 calls, prune = [], prunings.prune
 def die(*arguments):
     calls.append(prune(*arguments))

@@ -83,7 +83,7 @@ def test_a_name_and_a_question_stay(saver: QueenrightSaver):
     made = line(saver, 5)
     AgentState.objects.filter(checkpoint_id=id_of(made[1])).update(checkpoint_name="good")
     saver.put_writes(made[3], [("__interrupt__", "may I?")], "task")
-    AgentState.objects.filter(parent_id=id_of(made[3])).update(metadata={"source": "update"})
+    AgentState.objects.filter(parent_id=id_of(made[3])).update(metadata={"source": "update"}, seal=None)
     prune_some(session_of(made), NEWEST, MANY)
     assert left(saver, made) == [1, 3, 4]
 
@@ -94,7 +94,9 @@ def test_what_forks_copies_and_open_rewinds_go_back_to_stays(saver: QueenrightSa
     ensure_thread(new_id(), None)
     fork = AgentSession.objects.exclude(pk=origin.pk).get()
     AgentSession.objects.filter(pk=fork.pk).update(forked_from=origin, forked_at=id_of(made[1]))
-    AgentState.objects.filter(checkpoint_id=id_of(made[6])).update(metadata={"copied_from": str(id_of(made[2]))})
+    AgentState.objects.filter(checkpoint_id=id_of(made[6])).update(
+        metadata={"copied_from": str(id_of(made[2]))}, seal=None
+    )
     rewind = Rewind.objects.create(
         rewind_id=new_id(),
         project=origin.project,
@@ -108,7 +110,7 @@ def test_what_forks_copies_and_open_rewinds_go_back_to_stays(saver: QueenrightSa
     assert left(saver, made) == [1, 2, 3, 5, 6]
     rewind.delete()
     AgentSession.objects.filter(pk=fork.pk).update(forked_from=None, forked_at=None)
-    AgentState.objects.filter(checkpoint_id=id_of(made[6])).update(metadata={"copied_from": "nobody knows"})
+    AgentState.objects.filter(checkpoint_id=id_of(made[6])).update(metadata={"copied_from": "nobody knows"}, seal=None)
     prune_some(origin.pk, NEWEST, MANY)
     assert left(saver, made) == [6]
 
