@@ -2,57 +2,58 @@
 
 import asyncio
 import operator
-import random
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, TypedDict
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.db import connection
-from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver, ChannelVersions, Checkpoint, CheckpointMetadata
-from langgraph.checkpoint.base.id import uuid6
-from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Durability
-from psycopg.rows import dict_row
-from psycopg_pool import AsyncConnectionPool, ConnectionPool
+from psycopg_pool import AsyncConnectionPool
 
-from agents.checkpoints import QueenrightSaver, scoped
-from agents.models import AgentSession, Project, User, ValueSpace
-from agents.roles import Level
+from agents.checkpoints import scoped
+from agents.models import Project, User
 from benchmarks import tables
+from benchmarks.contenders import (
+    OURS,
+    POOL,
+    SQLITE,
+    THEIRS,
+    THREADS,
+    Ensure,
+    Saver,
+    Savers,
+    Thread,
+    config_of,
+    dsn,
+    message,
+    missions,
+    noise,
+    ours,
+    savers,
+)
 
-ROUNDS = 100
+ROUNDS = 200
+WARM_UP = 20
 GROWING_STEPS = 200
 SAME_STEPS = 50
+SIZED_THREADS = 5  # so that what empty tables take counts little
 SUPERSTEPS = 50
 GRAPH_ROUNDS = 9
-THREADS = 8
 RATE_PUTS = 400
-SYLLABLES = [first + vowel + last for first in "bdfgklmnprst" for vowel in "aeiou" for last in ("", "n", "r", "s")]
-WORDS = [one + other for one in SYLLABLES[::5] for other in SYLLABLES[::6]]
-OURS, THEIRS, SQLITE = "Queenright", "PostgresSaver", "SqliteSaver"
 TABLES = {
     OURS: ("agent_states", "agent_channel_versions", "agent_values", "agent_state_writes"),
     THEIRS: ("checkpoints", "checkpoint_blobs", "checkpoint_writes"),
 }
-Saver = BaseCheckpointSaver[Any]
-Savers = dict[str, Saver]
 Task = Callable[[], Callable[[], object]]
 """Prepares what is to be measured, and returns it."""
-
-POOL = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,113 +71,13 @@ class Figure:
         return self.values[OURS] / self.values[THEIRS]
 
 
-class Thread:
-    """A thread that grows by one checkpoint at a time, in one saver."""
-
-    def __init__(self, saver: Saver) -> None:
-        """A fresh one."""
-        self.saver = saver
-        self.start = self.config = config_of(str(uuid4()))
-        self.versions: ChannelVersions = {}
-        self.step = 0
-
-    def put(self, values: dict[str, Any], changed: list[str]) -> None:
-        """A checkpoint in which these channels are new."""
-        self.next(values, changed)()
-
-    def next(self, values: dict[str, Any], changed: list[str]) -> Callable[[], None]:
-        """Puts a checkpoint in which these channels are new."""
-        fresh: ChannelVersions = {
-            channel: self.saver.get_next_version(self.versions.get(channel), None) for channel in changed
-        }
-        self.versions = {**self.versions, **fresh}
-        checkpoint: Checkpoint = {
-            "v": 4,
-            "id": str(uuid6()),
-            "ts": "2026-01-01T00:00:00+00:00",
-            "channel_values": values,
-            "channel_versions": dict(self.versions),
-            "versions_seen": {"node": dict(self.versions)},
-            "updated_channels": changed,
-        }
-        metadata: CheckpointMetadata = {"source": "loop" if self.step % 2 else "update", "step": self.step}
-        self.step += 1
-
-        def put() -> None:
-            self.config = self.saver.put(self.config, checkpoint, metadata, fresh)
-
-        return put
-
-
-def config_of(thread: str) -> RunnableConfig:
-    """The config of a thread."""
-    return {"configurable": {"thread_id": thread, "checkpoint_ns": ""}}
-
-
-def message(number: int) -> HumanMessage | AIMessage:
-    """One of a conversation, about 400 bytes of words that are never the same."""
-    chance = random.Random(number)
-    text = " ".join(chance.choice(WORDS) for _ in range(60))
-    return (AIMessage if number % 2 else HumanMessage)(text, id=str(UUID(int=chance.getrandbits(128))))
-
-
-Ensure = Callable[[UUID, str | None], None]
-
-
-def missions(project: Project, user: User) -> Ensure:
-    """Makes the mission of a thread."""
-
-    def ensure(session_id: UUID, thread_id: str | None) -> None:
-        space, _ = ValueSpace.objects.get_or_create(pk=session_id)
-        AgentSession.objects.get_or_create(
-            pk=session_id,
-            defaults={
-                "project": project,
-                "user": user,
-                "agent_type": "bench",
-                "level": Level.WORKER,
-                "name": "bench",
-                "root_id": session_id,
-                "space": space,
-                "thread_id": thread_id,
-            },
-        )
-
-    return ensure
-
-
-def ours(project: Project, user: User) -> QueenrightSaver:
-    """A saver with nothing in its caches, and a mission for each thread."""
-    return QueenrightSaver(ensure_thread=missions(project, user))
-
-
-def dsn() -> str:
-    """The address of Django's database."""
-    connection.ensure_connection()
-    info = connection.connection.info
-    connection.close()  # so that both savers take one from a pool for each call, as they do in a graph
-    return f"host={info.host} port={info.port} dbname={info.dbname} user={info.user}"
-
-
-@contextmanager
-def savers(project: Project, user: User) -> Iterator[Savers]:
-    """One of each, ready."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        ConnectionPool[Any](dsn(), min_size=1, max_size=THREADS, kwargs=POOL) as pool,
-        SqliteSaver.from_conn_string(str(Path(folder) / "states.db")) as sqlite,
-    ):
-        theirs = PostgresSaver(pool)
-        theirs.setup()
-        yield {OURS: ours(project, user), THEIRS: theirs, SQLITE: sqlite}
-
-
 def run(project: Project, user: User) -> list[Figure]:
     """All figures."""
     with savers(project, user) as all_three:
         on_postgres = {name: all_three[name] for name in (OURS, THEIRS)}
         return [
-            growing_bytes(on_postgres),
+            growing_bytes(on_postgres, noise, "noise", "0.06"),
+            growing_bytes(on_postgres, message, "words", "0.06"),
             unchanged_bytes(on_postgres),
             put_cpu(all_three, 1, "0.9"),
             put_cpu(all_three, 50, "0.6"),
@@ -189,17 +90,17 @@ def run(project: Project, user: User) -> list[Figure]:
         ]
 
 
-def growing_bytes(contenders: Savers) -> Figure:
+def growing_bytes(contenders: Savers, make: Callable[[int], Any], text: str, aim: str) -> Figure:
     """Bytes on disk after steps that add a message each, with the write that brought it."""
 
     def steps(thread: Thread) -> None:
         messages = []
         for step in range(GROWING_STEPS):
-            messages.append(message(step))
+            messages.append(make(step))
             thread.put({"messages": list(messages), "step": step}, ["messages", "step"])
-            thread.saver.put_writes(thread.config, [("messages", [message(step + 1)])], str(uuid4()))
+            thread.saver.put_writes(thread.config, [("messages", [make(step + 1)])], str(uuid4()))
 
-    return Figure(f"{GROWING_STEPS} growing steps", "bytes", added_bytes(contenders, steps), "0.06")
+    return Figure(f"{GROWING_STEPS} growing steps, {text}", "bytes a thread", added_bytes(contenders, steps), aim)
 
 
 def unchanged_bytes(contenders: Savers) -> Figure:
@@ -209,7 +110,7 @@ def unchanged_bytes(contenders: Savers) -> Figure:
         for step in range(SAME_STEPS):
             thread.put({"text": incompressible(50), "step": step}, ["text", "step"])
 
-    return Figure(f"50 KB string, {SAME_STEPS} steps", "bytes", added_bytes(contenders, steps), "0.08")
+    return Figure(f"50 KB string, {SAME_STEPS} steps", "bytes a thread", added_bytes(contenders, steps), "0.08")
 
 
 def incompressible(kilobytes: int) -> str:
@@ -223,12 +124,13 @@ def characters(number: int) -> str:
 
 
 def added_bytes(contenders: Savers, steps: Callable[[Thread], None]) -> dict[str, float]:
-    """What the tables and indexes of each saver grew by."""
+    """What the tables and indexes of each saver grow by with each thread."""
     sizes: dict[str, float] = {}
     for name, saver in contenders.items():
         before = table_bytes(name)
-        steps(Thread(saver))
-        sizes[name] = table_bytes(name) - before
+        for _ in range(SIZED_THREADS):
+            steps(Thread(saver))
+        sizes[name] = (table_bytes(name) - before) / SIZED_THREADS
     return sizes
 
 
@@ -241,15 +143,17 @@ def table_bytes(name: str) -> int:
         return int(cursor.fetchone()[0])
 
 
-def interleaved(tasks: dict[str, Task], rounds: int, clock: Callable[[], float]) -> dict[str, float]:
+def interleaved(
+    tasks: dict[str, Task], rounds: int, clock: Callable[[], float], warm_up: int = WARM_UP
+) -> dict[str, float]:
     """The median of each task by a clock in seconds, in ms; one round of all before the next."""
     spent: dict[str, list[float]] = {name: [] for name in tasks}
-    for number in range(rounds + 5):
+    for number in range(rounds + warm_up):
         for name, task in tasks.items():
             measured = task()
             began = clock()
             measured()
-            if number >= 5:
+            if number >= warm_up:
                 spent[name].append((clock() - began) * 1000)
     return {name: statistics.median(times) for name, times in spent.items()}
 
@@ -395,7 +299,7 @@ def graph(contenders: Savers, ensure: Ensure, durability: Durability, aim: str) 
         return lambda: partial(compiled.invoke, {"said": []}, graph_config(ensure), durability=durability)
 
     tasks = {name: running(three_nodes(saver)) for name, saver in contenders.items()}
-    spent = interleaved(tasks, GRAPH_ROUNDS, time.perf_counter)
+    spent = interleaved(tasks, GRAPH_ROUNDS, time.perf_counter, 1)
     each = {name: ms / SUPERSTEPS for name, ms in spent.items()}
     return Figure(f"graph, {SUPERSTEPS} supersteps, {durability}", "ms a step", each, aim)
 

@@ -8,6 +8,9 @@ it.
 
 from agents.checkpoints.statements import Statement
 
+# Here and there a LIMIT 1 that limits nothing, or an OFFSET 0: without it a planner that knows no sizes yet reads whole
+# tables where it should look into their indexes.
+
 EPOCH = Statement(
     "epoch",
     """
@@ -23,12 +26,17 @@ WITH space AS MATERIALIZED (
     FROM agent_sessions session JOIN agent_value_spaces space USING (space_id)
     WHERE session.session_id = %(session)s::uuid AND space.epoch = %(epoch)s::bigint
     FOR KEY SHARE OF space
-), stored AS (
-    INSERT INTO agent_values (space_id, hash, kind, body, raw)
+), new AS MATERIALIZED (
     SELECT space_id, value.hash, value.kind, value.body, value.raw
     FROM space, json_to_recordset(%(values)s::json) value(hash bytea, kind text, body json, raw bytea)
-    ON CONFLICT DO NOTHING
-    RETURNING coalesce(octet_length(raw), octet_length(body::text)) AS size
+    WHERE NOT EXISTS (SELECT FROM agent_values held
+                      WHERE held.space_id = space.space_id AND held.hash = value.hash OFFSET 0)
+)"""
+
+# A checkpoint and the writes before it hold the same values, and are often stored at once by two threads: who comes
+# second waits for the other's commit. So this comes last: nothing refers to it.
+STORED = """, stored AS (
+    INSERT INTO agent_values (space_id, hash, kind, body, raw) SELECT * FROM new ON CONFLICT DO NOTHING
 )"""
 
 # The new current state is made in the statement that unmakes the old one. Counting the demoted rows forces
@@ -52,7 +60,9 @@ PUT = Statement(
     UPDATE agent_states SET is_current = false FROM space
     WHERE session_id = %(session)s AND checkpoint_ns = %(ns)s AND is_current AND checkpoint_id < %(id)s::uuid
     RETURNING 1
-)
+)"""
+    + STORED
+    + """
 INSERT INTO agent_states (state_id, project_id, session_id, checkpoint_ns, checkpoint_id, parent_id,
                           state_hash, state_data, metadata, seal, size_bytes, is_current)
 SELECT CASE WHEN EXISTS (SELECT FROM agent_states WHERE state_id = %(id)s
@@ -62,7 +72,8 @@ SELECT CASE WHEN EXISTS (SELECT FROM agent_states WHERE state_id = %(id)s
        %(hash)s::bytea, given.data, given.metadata,
        substring(sha256(convert_to(concat_ws('/', %(id)s::text, %(parent)s::uuid, given.data, given.metadata), 'UTF8'))
                  FOR 16),
-       (SELECT coalesce(sum(size), 0) FROM (TABLE stored UNION ALL TABLE versions) added),
+       (SELECT coalesce(sum(size), 0) FROM (SELECT coalesce(octet_length(raw), octet_length(body::text)) AS size
+                                            FROM new UNION ALL TABLE versions) added),
        NOT EXISTS (SELECT FROM agent_states WHERE session_id = %(session)s AND checkpoint_ns = %(ns)s
                    AND checkpoint_id > %(id)s AND damaged_at IS NULL)
 FROM space, given, (SELECT count(*) FROM demoted) after_the_demotion
@@ -89,7 +100,9 @@ PUT_WRITES = Statement(
         SET task_path = excluded.task_path, channel = excluded.channel, form = excluded.form,
             items = excluded.items, kind = excluded.kind, body = excluded.body, raw = excluded.raw
         WHERE excluded.idx < 0
-)
+)"""
+    + STORED
+    + """
 SELECT 1 FROM space
 """,
 )
@@ -99,8 +112,6 @@ VERSION = """ROW(version.channel, version.version, version.form, version.kind,
     coalesce(version.raw, convert_to(version.body::text, 'UTF8')), version.items,
     version.level::int, version.base, version.head, version.tail,
     near.items, near.base, near.head, near.tail, whole.items)"""
-
-# Limits that limit nothing, here and below: without them a planner that knows no sizes yet joins whole threads.
 BASES = """
 LEFT JOIN LATERAL (
     SELECT * FROM agent_channel_versions base

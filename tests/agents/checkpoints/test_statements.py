@@ -20,6 +20,7 @@ ECHO = Statement(
 )
 GIVEN = {"text": "naïve", "id": UUID(int=7), "data": b"\0\xff'", "number": 2**40, "list": [b"\0\\", b'"', b""]}
 ROWS = 3000
+WRITE: dict[str, Any] = {"session": UUID(int=7), "epoch": 1, "ns": "", "id": UUID(int=7), "rows": "[]", "values": "[]"}
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def plan_of(statement: Statement, **parameters: object) -> str:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("is_analyzed", [False, True], ids=["unknown sizes", "known sizes"])
-def test_reads_go_by_indexes_whether_or_not_the_planner_knows_sizes(is_analyzed: bool):
+def test_reads_and_writes_go_by_indexes_whether_or_not_the_planner_knows_sizes(is_analyzed: bool):
     session = uuid4()
     make_session(session, session)
     fill(session)
@@ -118,6 +119,8 @@ def test_reads_go_by_indexes_whether_or_not_the_planner_knows_sizes(is_analyzed:
         plan_of(sql.GET_EXACT, session=session, ns="", id=uuid4()),
         plan_of(sql.VALUES, space=session, hashes=[b"0" * 16]),
         plan_of(sql.VERSIONS, session=session, ns="", versions='{"said": "1"}'),
+        plan_of(sql.PUT_WRITES, **WRITE, task="task", path=""),
+        plan_of(sql.PUT, **WRITE, parent=None, hash=b"", data="{}", metadata="{}"),
     ]
     for plan in plans:
         assert "agent_" in plan
