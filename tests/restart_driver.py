@@ -5,13 +5,14 @@ It prints how much was acknowledged so far, and ends when its input does: then w
 
 import asyncio
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from threading import Event, Lock
+from threading import Event, Lock, Thread
 from typing import Any, TypeVar
 
 from django.db import OperationalError, connection
@@ -117,6 +118,12 @@ def tell(line: str) -> None:
     sys.stdout.flush()
 
 
+def wait_for_the_end(stop: Event) -> None:
+    """Of the input, which the test closes."""
+    os.read(sys.stdin.fileno(), 1)
+    stop.set()
+
+
 def main() -> None:
     """Walk until the input ends."""
     project = Project.objects.create(slug="restarts", name="Restarts")
@@ -142,8 +149,8 @@ def main() -> None:
         running = [pool.submit(walk.run) for walk in walks]
         for one in running:
             one.add_done_callback(lambda done: stop.set() if done.exception() else None)
-        sys.stdin.read()
-        stop.set()
+        Thread(target=wait_for_the_end, args=(stop,), daemon=True).start()
+        stop.wait()
         for one in running:
             one.result()
     report = {

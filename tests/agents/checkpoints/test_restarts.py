@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 from urllib.parse import quote
 
 import psycopg
@@ -19,6 +20,7 @@ from orchestrator.servers.embedded import embedded_servers
 from orchestrator.servers.postgres import Postgres, wait_for_postgres
 from orchestrator.servers.provision import provision
 from tests.servers import START_SECONDS, claim_folder
+from tests.stack import PATIENCE
 
 DRIVER = """
 import django; django.setup()
@@ -104,11 +106,16 @@ class Driver:
         """Wait until so many more states were acknowledged, roughly."""
         assert self._process.stdout is not None
         first = None
-        for line in self._process.stdout:
-            first = int(line) if first is None else first
-            if int(line) >= first + more:
-                return
-        pytest.fail(f"it ended: {self._errors()}")
+        patience = Timer(PATIENCE, self._process.kill)
+        patience.start()
+        try:
+            for line in self._process.stdout:
+                first = int(line) if first is None else first
+                if int(line) >= first + more:
+                    return
+        finally:
+            patience.cancel()
+        pytest.fail(f"it ended, or did not go on: {self._errors()}")
 
     def finish(self) -> dict:
         """Let it stop; what it found."""
