@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# A save's order of locks. As with saves, what was seen under an epoch only counts while the epoch holds.
+# A save's order of locks. As with saves, what was seen under an epoch only counts while the epoch holds. A save that
+# is under way may rely on a value that is removed here: so it comes before, or is planned anew in another epoch.
 _HOLD = """
 SELECT 1 FROM agent_sessions session JOIN agent_value_spaces space USING (space_id)
 WHERE session.session_id = %(session)s AND space.space_id = %(space)s AND space.epoch = %(epoch)s
-FOR NO KEY UPDATE OF session FOR KEY SHARE OF space
+FOR NO KEY UPDATE OF session FOR UPDATE OF space
 """
 _MARK = """
 UPDATE agent_states SET damaged_at = now()
@@ -46,6 +47,7 @@ _SUSPECTS = """
 SELECT hash, kind, coalesce(raw, convert_to(body::text, 'UTF8')) FROM agent_values
 WHERE space_id = %(space)s AND hash = ANY(%(suspects)s) ORDER BY hash FOR UPDATE
 """
+_NEXT_EPOCH = "UPDATE agent_value_spaces SET epoch = nextval('agent_value_epoch') WHERE space_id = %(space)s"
 _FORGET_VALUES = "DELETE FROM agent_values WHERE space_id = %(space)s AND hash = ANY(%(wrong)s)"
 
 
@@ -116,7 +118,9 @@ def _mark(cursor: Cursor[Any], names: dict[str, Any], is_sound: IsSound) -> set[
     """The checkpoints that were not marked before."""
     fresh = {checkpoint for (checkpoint,) in cursor.execute(_MARK, names).fetchall()}
     wrong = [value[0] for value in cursor.execute(_SUSPECTS, names).fetchall() if not is_sound(*value)]
-    cursor.execute(_FORGET_VALUES, {**names, "wrong": wrong})
+    if wrong:
+        cursor.execute(_FORGET_VALUES, {**names, "wrong": wrong})
+        cursor.execute(_NEXT_EPOCH, names)
     if names["sound"] is not None:
         cursor.execute(_FORGET_TASKS, names)
         if names["sound"] != names["first"] and cursor.execute(_DEMOTE, names).fetchone():

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from agents.checkpoints import Damage, QueenrightSaver, StateDamaged, scoped
 from agents.models import AgentState, StateValue
 from tests.agents.checkpoints.checkpoints import checkpoint_of, config_for, put, read, values_of
 from tests.agents.checkpoints.conftest import EnsureThread
+from tests.agents.checkpoints.test_writers import wait_until_someone_waits
 
 LONG = "a text that is stored once " * 20
 
@@ -127,6 +128,29 @@ def test_a_run_goes_on_from_the_state_that_took_the_place(make_saver, told):
     assert cold.checkpoint["channel_values"] == {"text": f"text 2 {LONG}"}  # stored anew: it was removed
     assert current(made[2]) == [id_of(again)]
     assert len(told) == 1
+
+
+def test_a_save_that_meets_the_removal_of_a_value_stores_it_anew(make_saver):
+    first = put(make_saver(), config_for(), {"text": LONG})
+    other, is_removed = put(make_saver(), config_for(), {"plan": 1}), Event()
+    run_sql("UPDATE agent_values SET body = '1'")
+
+    def look() -> None:
+        with scoped(), transaction.atomic():
+            with pytest.raises(StateDamaged):
+                make_saver().get_tuple(first)
+            is_removed.set()
+            wait_until_someone_waits()
+
+    def save() -> RunnableConfig:
+        assert is_removed.wait(60)
+        with scoped():
+            return put(make_saver(), other, {"text": LONG})
+
+    with ThreadPoolExecutor(2) as pool:
+        looking, saving = pool.submit(look), pool.submit(save)
+        looking.result()
+        assert values_of(make_saver(), saving.result()) == {"text": LONG}
 
 
 def test_nothing_that_is_sound_is_passed_over_and_nothing_of_another_branch_is_taken(make_saver):
