@@ -120,8 +120,8 @@ def test_pid_file_is_kept_while_backends_of_a_dead_server_are_at_work(servers, l
                 assert left.exists()
             finally:
                 os.kill(backend, signal.SIGCONT)
-            eventually(lambda: not is_alive(backend))
             connection.close()
+    eventually(lambda: not servers.postgres._at_work())  # a new server refuses to start beside any of them
     with running(servers.postgres.child(), log):
         assert answers(servers.postgres)
 
