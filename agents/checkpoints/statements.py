@@ -14,7 +14,7 @@ from weakref import WeakSet
 from psycopg import Connection, Cursor, OperationalError
 from psycopg.adapt import Transformer
 from psycopg.errors import InvalidSqlStatementName, error_from_result
-from psycopg.pq import ConnStatus, ExecStatus, Format
+from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, Format
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
@@ -71,6 +71,6 @@ def _sent(value: object) -> bytes | None:
 def _checked(connection: Connection[Any], result: PGresult) -> PGresult:
     if result.status in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
         return result
-    if connection.pgconn.status == ConnStatus.BAD:  # then libpq gives no code that tells what happened
-        raise OperationalError(result.get_error_message())
+    if connection.pgconn.status == ConnStatus.BAD or result.error_field(DiagnosticField.SQLSTATE) is None:
+        raise OperationalError(result.get_error_message())  # libpq's own error: the connection was lost
     raise error_from_result(result)

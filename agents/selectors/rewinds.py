@@ -22,7 +22,7 @@ def forks(session: AgentSession) -> list[AgentSession]:
 def at_work_below(session: AgentSession) -> list[str]:
     """Names of the agents that work for this one and have something to do."""
     found = AgentSession.objects.working_for(session.pk).filter(status__in=ACTIVE)
-    return list(found.order_by("depth", "position").values_list("name", flat=True))
+    return list(found.order_by("depth", "parent__position", "position", "pk").values_list("name", flat=True))
 
 
 def asked(session: AgentSession) -> QuerySet[Approval]:
