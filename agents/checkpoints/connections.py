@@ -37,10 +37,8 @@ def borrowed(using: str = DEFAULT_DB_ALIAS) -> Iterator[Connection[Any]]:
     longer than a statement of the saver. Errors come out as Django's.
     """
     connection = connections[using]
-    pool = (
-        None if connection.connection is not None else getattr(connection, "pool", None)
-    )  # PostgreSQL's backend has it
-    if pool is None:
+    pool = getattr(connection, "pool", None)  # only PostgreSQL's backend has one
+    if connection.connection is not None or pool is None:
         with scoped(using), raw_cursor(connection) as cursor:
             yield cursor.connection
         return
