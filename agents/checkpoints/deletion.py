@@ -52,13 +52,13 @@ WHERE metadata ? 'run_id' AND metadata ->> 'run_id' = ANY(%(runs)s) ORDER BY ses
 """
 
 # Where two states follow one, something was forked. Marked, because the other branch may go.
-_MARK_FORK_BASES = """
-UPDATE agent_states base SET is_fork_base = true
-FROM (SELECT checkpoint_ns, parent_id FROM agent_states WHERE session_id = %(session)s AND parent_id IS NOT NULL
-      GROUP BY 1, 2 HAVING count(*) > 1) forked
+_FORKED = """SELECT checkpoint_ns, parent_id FROM agent_states WHERE session_id = %(session)s AND parent_id IS NOT NULL
+        GROUP BY 1, 2 HAVING count(*) > 1"""
+_MARK_FORK_BASES = f"""
+UPDATE agent_states base SET is_fork_base = true FROM ({_FORKED}) forked
 WHERE base.session_id = %(session)s AND base.checkpoint_ns = forked.checkpoint_ns
   AND base.checkpoint_id = forked.parent_id AND NOT base.is_fork_base
-"""
+"""  # noqa: S608  # joined to a constant
 # A question waits until the run that asked it goes on.
 _ASKED = """(checkpoint_ns, checkpoint_id) IN (
         SELECT checkpoint_ns, checkpoint_id FROM agent_state_writes
@@ -75,9 +75,6 @@ _GONE_BACK_TO = """checkpoint_id::text IN (
       UNION ALL
         SELECT unnest(ARRAY[checkpoint_id, seen_id]) FROM session_rewinds
         WHERE session_id = %(session)s AND status = 'open')"""
-_IS_FORKED = """(checkpoint_ns, checkpoint_id) IN (
-        SELECT checkpoint_ns, parent_id FROM agent_states WHERE session_id = %(session)s AND parent_id IS NOT NULL
-        GROUP BY 1, 2 HAVING count(*) > 1)"""
 # Delta channels are rebuilt from the writes of ancestors, back to where each is stored; so are those of the ancestors
 # that are kept for it. LangGraph counts in the metadata which channels these are.
 _DELTAS = """CASE jsonb_typeof({0}.metadata -> 'counters_since_delta_snapshot') WHEN 'object'
@@ -91,7 +88,7 @@ _KEPT = f"""wanted AS (
                                         ORDER BY is_current DESC, damaged_at IS NOT NULL, checkpoint_id DESC) AS place
           FROM agent_states WHERE session_id = %(session)s) state
     WHERE place <= %(keep)s OR created_at > now() - %(age)s OR checkpoint_name <> '' OR is_fork_base
-       OR {_IS_FORKED} OR ({_ASKED}) OR {_GONE_BACK_TO}
+       OR (checkpoint_ns, checkpoint_id) IN ({_FORKED}) OR ({_ASKED}) OR {_GONE_BACK_TO}
   UNION
     SELECT parent.checkpoint_ns, parent.checkpoint_id, parent.parent_id, wanted.root,
            ARRAY(SELECT sought.name FROM unnest(wanted.sought) sought(name)
