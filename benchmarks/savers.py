@@ -231,18 +231,19 @@ def rate(contenders: Savers) -> Figure:
 def puts_a_second(saver: Saver) -> float:
     """By threads that each write a thread of their own."""
 
-    @scoped()
-    def work(thread: Thread) -> None:
-        prepare = putting(thread, 1)
-        for _ in range(RATE_PUTS // THREADS):
-            prepare()()
+    def work(puts: list[Callable[[], object]]) -> None:
+        for put in puts:
+            put()
 
     with ThreadPoolExecutor(THREADS) as pool:
         threads = [Thread(saver) for _ in range(THREADS)]
         for thread in threads:
             thread.put({"step": 0}, ["step"])
+        prepared = [
+            [prepare() for _ in range(RATE_PUTS // THREADS)] for prepare in (putting(one, 1) for one in threads)
+        ]
         began = time.perf_counter()
-        list(pool.map(work, threads))
+        list(pool.map(work, prepared))
         return RATE_PUTS / (time.perf_counter() - began)
 
 

@@ -22,17 +22,12 @@ from langchain_core.runnables import RunnableConfig
 from agents.checkpoints import QueenrightSaver
 from agents.models import AgentState, Project, User
 from agents.services import threads
-from tests.agents.checkpoints.checkpoints import checkpoint_of, config_for, read
+from orchestrator.runtime.states import AtRest
+from tests.agents.checkpoints.checkpoints import at, checkpoint_of, config_for, named
 
 T = TypeVar("T")
 LONG = "a text that is stored once " * 20
 TOLD_EVERY = 20
-
-
-def fence(cursor: Any, config: RunnableConfig) -> None:
-    """Holds the session's row, as the fence of a worker does."""
-    session = config["configurable"]["thread_id"]
-    cursor.execute("SELECT FROM agent_sessions WHERE session_id = %s::uuid FOR SHARE", [session])
 
 
 def values_at(step: int) -> dict[str, Any]:
@@ -70,13 +65,15 @@ class Walk:
         if stored is None:
             found = self._insist(lambda: self.saver.get_tuple(self.config))
             if found is None or found.checkpoint["id"] != made["id"]:
-                assert (found.config if found else self.config) == before, "what was acknowledged is not the latest"
+                assert (named(found.config) if found else self.config) == named(before), (
+                    "what was acknowledged is not the latest"
+                )
                 return before
             stored = found.config
-        self.saved.append(stored)
+        self.saved.append(named(stored))
         self.acknowledge()
         self._insist(lambda: self.saver.put_writes(stored, [("note", f"{step} note {LONG}"), ("n", step)], "task"))
-        assert self._insist(lambda: read(self.saver, self.config)).config == stored
+        assert self._insist(lambda: at(self.saver, self.config)) == named(stored)
         return stored
 
     def _put(self, before: RunnableConfig, made: Any) -> RunnableConfig:
@@ -138,7 +135,10 @@ def main() -> None:
                 tell(str(acknowledged["all"]))
 
     ensure = threads.for_project(project, owner)
-    savers = [QueenrightSaver(ensure_thread=ensure), QueenrightSaver(ensure_thread=ensure, fence=fence)]
+    savers = [
+        QueenrightSaver(ensure_thread=ensure),
+        QueenrightSaver(ensure_thread=ensure, fence=lambda config: AtRest()),
+    ]
     walks = [
         Walk(saver, insists, is_async, stop, acknowledge)
         for saver in savers

@@ -21,6 +21,12 @@ class StateKeyMissing(DomainError):
     code = "state_key_missing"
 
 
+class ThreadMoved(DomainError):
+    """Another run wrote to this thread after this one had read it: what this one goes on from is not current."""
+
+    code = "thread_moved"
+
+
 class SpaceBusy(DomainError):
     """Others write or delete here all the time: try again."""
 

@@ -29,7 +29,7 @@ from agents.checkpoints.listing import Listing
 from agents.checkpoints.loading import Loader
 from agents.checkpoints.reading import Head, StateRow
 from agents.checkpoints.serializer import StrictSerializer
-from agents.checkpoints.store import TRIES, StateStore
+from agents.checkpoints.store import STATE, TRIES, WRITES, StateStore
 from agents.checkpoints.threads import canonical_uuid, config_of, session_of
 from agents.checkpoints.writing import plan_state, plan_writes
 
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from agents.checkpoints.damage import OnDamage
     from agents.checkpoints.store import Fence
     from agents.checkpoints.threads import EnsureThread
+
+
+FOLLOWS = "__follows"  # in the config of a run, which LangGraph hands from its read to its writes: it read the latest
 
 
 class QueenrightSaver(BaseCheckpointSaver[str]):
@@ -68,7 +71,7 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
         """Make a saver.
 
         `allowed`: types that states may hold beside LangGraph's safe ones; others load as plain data.
-        `fence(cursor, config)` is called first in the transaction of each write, and raises to refuse it.
+        `fence(config)` gives each write its permit, or raises to refuse it.
         `ensure_thread` makes the session of a thread that has none; without it such a write is refused.
         `on_damage(damage)` is told once of each damaged checkpoint, in the transaction that marks it.
         With a `key` of AES (16, 24 or 32 bytes) what states hold is encrypted; with `old_keys` it can be read, too.
@@ -96,6 +99,9 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
     ) -> RunnableConfig:
         """Store a checkpoint, its parent being the one that `config` names.
 
+        A run that went on from the latest checkpoint, or began the thread, is refused with ThreadMoved once somebody
+        else has written to it: nothing forks but from a checkpoint that was asked for. Behind a fence there is one
+        run only.
         Raises ValueError if an id is not a canonical UUID, UnknownThread, SpaceBusy, what the fence raises. Without
         an answer of the database it raises Django's OperationalError: then it may be stored or not, and may be put
         again as it is.
@@ -108,6 +114,7 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
             "ns": ns,
             "id": this,
             "parent": parent,
+            "follows": names.get(FOLLOWS, False) or _begins(names, metadata),
             "metadata": jsonb_text(get_serializable_checkpoint_metadata(config, metadata)),
         }
         held: Head = {}
@@ -132,7 +139,7 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
             self._store.remember_head(session, epoch, ns, this, held)
 
         with scoped():
-            self._store.write(config, sql.PUT, plan, remember)
+            self._store.write(config, STATE, plan, remember)
         return config_of(names["thread_id"], ns, this)
 
     def put_writes(
@@ -155,7 +162,7 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
             "path": task_path,
         }
         with scoped():
-            self._store.write(config, sql.PUT_WRITES, lambda epoch, moved: parameters, lambda epoch: None)
+            self._store.write(config, WRITES, lambda epoch, moved: parameters, lambda epoch: None)
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint that `config` names, or the latest; None if there is none.
@@ -168,8 +175,12 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
         session, ns = session_of(names["thread_id"])[0], names.get("checkpoint_ns", "")
         with scoped():
             if wanted:
-                return self._loader.exact(self.serde, session, ns, canonical_uuid(wanted))
-            return self._loader.latest(self.serde, session, ns)
+                found = self._loader.exact(self.serde, session, ns, canonical_uuid(wanted))
+            else:
+                found = self._loader.latest(self.serde, session, ns)
+        if found is not None and not self._store.is_fenced and (FOLLOWS in names or not wanted):
+            found.config["configurable"][FOLLOWS] = not wanted
+        return found
 
     def list(
         self,
@@ -323,6 +334,12 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """As `copy_thread`."""
         await asyncio.to_thread(self.copy_thread, source_thread_id, target_thread_id)
+
+
+def _begins(names: Mapping[str, Any], metadata: CheckpointMetadata) -> bool:
+    """Whether a run of a graph found no checkpoint to go on from, and none was asked for."""
+    is_first = metadata.get("source") == "input" and metadata.get("step") == -1
+    return is_first and not names.get("checkpoint_ns") and not names.get("checkpoint_id")
 
 
 def _checkpoint_uuid(checkpoint_id: str) -> UUID:

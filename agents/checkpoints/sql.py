@@ -3,7 +3,8 @@
 A write is planned under its space's epoch and is conditional on it: its `space` part finds no row once the
 epoch has moved, and then nothing is written. It holds KEY SHARE on the space's row, which waits for a
 deletion's FOR UPDATE and afterwards reads the row again: so nothing that a write relies on can vanish under
-it.
+it. A fenced write reads the session's row in the same way, and holds SHARE on it, so that no other attempt begins
+before it is committed.
 """
 
 from agents.checkpoints.statements import Statement
@@ -20,12 +21,28 @@ WHERE session.session_id = %(session)s
 """,
 )
 
-SPACE = """
+# An attempt writes while it runs the session; whoever has none writes while nobody runs it. FOR SHARE, not FOR KEY
+# SHARE: only that holds off the next claim until the write is committed.
+_FENCED = """
+      AND CASE WHEN %(attempt)s::int IS NULL THEN session.status <> 'running'
+               ELSE session.status = 'running' AND session.attempt = %(attempt)s::int END
+    FOR KEY SHARE OF space FOR SHARE OF session"""
+# A run that follows the thread writes on top of its current state, or that state once more.
+_FOLLOWING = """
+      AND (NOT %(follows)s::boolean
+           OR coalesce((SELECT checkpoint_id FROM agent_states current
+                        WHERE current.session_id = %(session)s AND current.checkpoint_ns = %(ns)s AND is_current)
+                       IN (%(id)s::uuid, coalesce(%(parent)s::uuid, %(id)s::uuid)), true))
+    FOR KEY SHARE OF space"""
+_ANYONE = """
+    FOR KEY SHARE OF space"""
+
+_SPACE = """
 WITH space AS MATERIALIZED (
-    SELECT space.space_id, session.project_id
+    SELECT space.space_id, session.project_id, session.control
     FROM agent_sessions session JOIN agent_value_spaces space USING (space_id)
-    WHERE session.session_id = %(session)s::uuid AND space.epoch = %(epoch)s::bigint
-    FOR KEY SHARE OF space
+    WHERE session.session_id = %(session)s::uuid AND space.epoch = %(epoch)s::bigint"""
+_NEW = """
 ), new AS MATERIALIZED (
     SELECT space_id, value.hash, value.kind, value.body, value.raw
     FROM space, json_to_recordset(%(values)s::json) value(hash bytea, kind text, body json, raw bytea)
@@ -35,16 +52,13 @@ WITH space AS MATERIALIZED (
 
 # A checkpoint and the writes before it hold the same values, and are often stored at once by two threads: who comes
 # second waits for the other's commit. So this comes last: nothing refers to it.
-STORED = """, stored AS (
+_STORED = """, stored AS (
     INSERT INTO agent_values (space_id, hash, kind, body, raw) SELECT * FROM new ON CONFLICT DO NOTHING
 )"""
 
 # The new current state is made in the statement that unmakes the old one. Counting the demoted rows forces
 # the order; of two writers at once the second meets the unique index, and its client tries again.
-PUT = Statement(
-    "put",
-    SPACE  # noqa: S608  # joined to another constant
-    + """, versions AS (
+_PUT = f""", versions AS (
     INSERT INTO agent_channel_versions (session_id, checkpoint_ns, channel, version,
                                         form, level, base, head, tail, items, kind, body, raw)
     SELECT %(session)s, %(ns)s::text, given.channel, given.version, given.form, coalesce(given.level, 0), given.base,
@@ -60,9 +74,7 @@ PUT = Statement(
     UPDATE agent_states SET is_current = false FROM space
     WHERE session_id = %(session)s AND checkpoint_ns = %(ns)s AND is_current AND checkpoint_id < %(id)s::uuid
     RETURNING 1
-)"""
-    + STORED
-    + """
+){_STORED}
 INSERT INTO agent_states (state_id, project_id, session_id, checkpoint_ns, checkpoint_id, parent_id,
                           state_hash, state_data, metadata, seal, size_bytes, is_current)
 SELECT CASE WHEN EXISTS (SELECT FROM agent_states WHERE state_id = %(id)s
@@ -81,15 +93,11 @@ ON CONFLICT (session_id, checkpoint_ns, checkpoint_id) DO UPDATE
     SET parent_id = excluded.parent_id, state_hash = excluded.state_hash, state_data = excluded.state_data,
         metadata = excluded.metadata, seal = excluded.seal, damaged_at = NULL, is_current = excluded.is_current,
         size_bytes = agent_states.size_bytes + excluded.size_bytes
-RETURNING 1
-""",
-)
+RETURNING (SELECT control FROM space)
+"""  # noqa: S608  # joined to a constant
 
 # Only LangGraph's special writes (negative idx) replace earlier ones.
-PUT_WRITES = Statement(
-    "put_writes",
-    SPACE  # noqa: S608  # joined to another constant
-    + """, written AS (
+_PUT_WRITES = f""", written AS (
     INSERT INTO agent_state_writes (session_id, checkpoint_ns, checkpoint_id, task_id, idx, task_path,
                                     channel, form, items, kind, body, raw)
     SELECT %(session)s, %(ns)s::text, %(id)s::uuid, %(task)s::text, given.idx, %(path)s::text, given.channel,
@@ -100,12 +108,15 @@ PUT_WRITES = Statement(
         SET task_path = excluded.task_path, channel = excluded.channel, form = excluded.form,
             items = excluded.items, kind = excluded.kind, body = excluded.body, raw = excluded.raw
         WHERE excluded.idx < 0
-)"""
-    + STORED
-    + """
-SELECT 1 FROM space
-""",
-)
+){_STORED}
+SELECT control FROM space
+"""  # noqa: S608  # joined to a constant
+
+# Each gives one row, with what a person wants of the session, or none if it was not to be.
+PUT = Statement("put", _SPACE + _FOLLOWING + _NEW + _PUT)
+FENCED_PUT = Statement("fenced_put", _SPACE + _FENCED + _NEW + _PUT)
+PUT_WRITES = Statement("put_writes", _SPACE + _ANYONE + _NEW + _PUT_WRITES)
+FENCED_PUT_WRITES = Statement("fenced_put_writes", _SPACE + _FENCED + _NEW + _PUT_WRITES)
 
 # A channel version with the one that it is a splice of, and the one that this is: reading.VersionRow.
 VERSION = """ROW(version.channel, version.version, version.form, version.kind,

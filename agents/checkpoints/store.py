@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import orjson
 from django.db import IntegrityError, connection, transaction
@@ -15,7 +15,7 @@ from agents.checkpoints import sql
 from agents.checkpoints.caches import BoundedCache
 from agents.checkpoints.connections import after_commit, borrowed, raw_cursor, scoped
 from agents.checkpoints.contents import Content, Values, needed
-from agents.checkpoints.errors import SpaceBusy, StateDamaged, UnknownThread
+from agents.checkpoints.errors import SpaceBusy, StateDamaged, ThreadMoved, UnknownThread
 from agents.checkpoints.reading import Head, Held, StateRow, StoredState, VersionRow
 from agents.checkpoints.statements import Statement
 from agents.checkpoints.threads import session_of
@@ -30,13 +30,40 @@ if TYPE_CHECKING:
     from agents.checkpoints.encryption import Vault
     from agents.checkpoints.threads import EnsureThread
 
-    Fence = Callable[[Cursor[Any], RunnableConfig], None]
     Plan = Callable[[int, bool], dict[str, Any]]
+    Fence = Callable[[RunnableConfig], "Permit"]
 
 TRIES = 50  # of a write or a read, while others write or delete in the same place
 KNOWN_SESSIONS = 10_000
 HEAD_BYTES = 32 * 1024 * 1024  # of contents that the next write may build on
 VALUE_BYTES = 32 * 1024 * 1024
+
+
+class Permit(Protocol):
+    """Why a session's states may be written. The statement of the write itself asks whether it still holds."""
+
+    def attempt(self) -> int | None:
+        """The attempt that must run the session; None: nobody may. Raises if it is known not to hold any more."""
+        ...
+
+    def refusal(self) -> Exception:
+        """What to raise: another attempt runs the session, or none does, or, without one, somebody does."""
+        ...
+
+    def obey(self, control: str) -> None:
+        """Something was written; `control` is what a person wants of the session."""
+        ...
+
+
+class Write(NamedTuple):
+    """A kind of write: the statement behind a fence, and the one without."""
+
+    fenced: Statement
+    free: Statement
+
+
+STATE = Write(sql.FENCED_PUT, sql.PUT)
+WRITES = Write(sql.FENCED_PUT_WRITES, sql.PUT_WRITES)
 
 
 class StateStore:
@@ -54,6 +81,11 @@ class StateStore:
         self._heads: BoundedCache[tuple[UUID, int, str, UUID], Head] = BoundedCache(HEAD_BYTES, _weight)
         self._values: BoundedCache[bytes, Encoded] = BoundedCache(VALUE_BYTES, lambda value: value.weight)
 
+    @property
+    def is_fenced(self) -> bool:
+        """Whether each write needs a permit."""
+        return self._fence is not None
+
     def fetch(self, statement: Statement | str, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
         """All rows of a statement."""
         with borrowed() as opened:
@@ -62,40 +94,47 @@ class StateStore:
             with Cursor(opened) as cursor:
                 return cursor.execute(statement, parameters, prepare=True, binary=True).fetchall()
 
-    def write(self, config: RunnableConfig, statement: Statement, plan: Plan, remember: Callable[[int], None]) -> None:
+    def write(self, config: RunnableConfig, kind: Write, plan: Plan, remember: Callable[[int], None]) -> None:
         """Run a statement planned under the space's epoch; plan it again if the epoch moved meanwhile.
 
         `plan` takes the epoch, and whether something may have been deleted that was stored before; `remember`
-        takes the epoch after the commit. Raises UnknownThread, SpaceBusy, and what the fence raises.
+        takes the epoch after the commit. Raises UnknownThread, ThreadMoved, SpaceBusy, and what the permit raises.
         """
         session, thread = session_of(config["configurable"]["thread_id"])
-        moved = False
+        permit = self._fence(config) if self._fence is not None else None
+        statement = kind.free if permit is None else kind.fenced
+        refused: int | None = None
         for _ in range(TRIES):
             epoch, _space = self.space(session, thread)
-            parameters = {**plan(epoch, moved), "session": session, "epoch": epoch}
+            if epoch == refused:  # so that was not why
+                raise ThreadMoved if permit is None else permit.refusal()
+            parameters = {**plan(epoch, refused is not None), "session": session, "epoch": epoch}
+            if permit is not None:
+                parameters["attempt"] = permit.attempt()
             try:
-                with self._writing(config) as opened:
-                    if statement.rows(opened, parameters):
-                        after_commit(lambda: remember(epoch))  # noqa: B023  # the loop ends here
-                        return
+                with self._writing() as opened:
+                    rows = statement.rows(opened, parameters)
             except IntegrityError as error:
                 if not isinstance(error.__cause__, UniqueViolation):
                     raise
                 continue  # another writer of this thread was first: now comes after it
+            if rows:
+                after_commit(lambda: remember(epoch))  # noqa: B023  # the loop ends here
+                if permit is not None:
+                    permit.obey(rows[0][0])
+                return
             self._spaces.drop(session)
-            moved = True
+            refused = epoch
         raise SpaceBusy
 
     @contextmanager
-    def _writing(self, config: RunnableConfig) -> Iterator[Connection[Any]]:
-        """A connection for one write, in a transaction or savepoint of its own where it needs one."""
-        if self._fence is None and not connection.in_atomic_block:
+    def _writing(self) -> Iterator[Connection[Any]]:
+        """A connection for one write, in a savepoint of its own in a caller's transaction."""
+        if not connection.in_atomic_block:
             with borrowed() as opened:
                 yield opened
             return
         with scoped() as thread_own, transaction.atomic(), raw_cursor(thread_own) as cursor:
-            if self._fence is not None:
-                self._fence(cursor, config)
             yield cursor.connection
 
     def space(self, session: UUID, thread: str | None) -> tuple[int, UUID]:

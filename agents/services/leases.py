@@ -9,7 +9,6 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from agents.actor import SYSTEM
-from agents.errors import Fenced
 from agents.events import store
 from agents.events.types import SessionMoved
 from agents.lifecycle import Control, RunStatus, SessionStatus
@@ -46,10 +45,6 @@ JOIN agent_sessions s ON s.session_id = held.session_id
 WHERE l.session_id = held.session_id AND l.attempt = held.attempt
   AND s.attempt = held.attempt AND s.status = 'running'
 RETURNING l.session_id, s.control"""
-# FOR SHARE, not FOR KEY SHARE: only that holds off the next claim until this transaction ends.
-FENCE = """
-SELECT control FROM agent_sessions
-WHERE session_id = %s AND attempt = %s AND status = 'running' FOR SHARE"""
 EXPIRED = """
 SELECT s.session_id FROM session_leases l JOIN agent_sessions s USING (session_id)
 WHERE l.until < now() AND s.status = 'running'
@@ -102,19 +97,6 @@ def beat(holdings: list[Holding], lease: timedelta) -> Mapping[Holding, Control]
             },
         )
         return {attempts[session_id]: Control(control) for session_id, control in cursor.fetchall()}
-
-
-def fence(session_id: UUID, attempt: int) -> Control:
-    """Hold off other attempts to the end of the caller's transaction. Raises Fenced when one has taken over.
-
-    Returns what a person wants of the session.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(FENCE, [session_id, attempt])
-        row = cursor.fetchone()
-    if row is None:
-        raise Fenced
-    return Control(row[0])
 
 
 @transaction.atomic

@@ -12,7 +12,6 @@ from langgraph.runtime import RunControl
 
 from agents.checkpoints.connections import scoped
 from agents.errors import Fenced
-from agents.lifecycle import Control
 from agents.models import AgentSession
 from agents.services import leases, sessions
 from agents.services.leases import Holding
@@ -34,17 +33,18 @@ class Lease:
         self.lost = True
         self.control.request_drain("lost")
 
-    def check(self) -> None:
-        """Fence the caller's transaction off from other attempts. Raises Fenced."""
+    def attempt(self) -> int:
+        """The attempt that must run the session where states are written. Raises Fenced once another one does."""
         if self.lost:
             raise Fenced
-        try:
-            self.obey(leases.fence(self.holding.session_id, self.holding.attempt))
-        except Fenced:
-            self.lose()
-            raise
+        return self.holding.attempt
 
-    def obey(self, control: Control) -> None:
+    def refusal(self) -> Fenced:
+        """A write was refused: another attempt owns the session."""
+        self.lose()
+        return Fenced()
+
+    def obey(self, control: str) -> None:
         """Stop at the next boundary if a person wants that."""
         if control:
             self.control.request_drain(control)

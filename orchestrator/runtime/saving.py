@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -13,19 +13,11 @@ from langgraph.checkpoint.base import (
     DeltaChannelHistory,
 )
 
+from agents.checkpoints import Permit
 from agents.checkpoints.saver import QueenrightSaver
 from agents.services import damage
 from orchestrator.conf import state_keys
 from orchestrator.runtime.durability import Held, HeldState, HeldWrites
-
-
-class Permit(Protocol):
-    """Why a write of a state may be: a worker's lease, or a person's hold on an agent that nobody runs."""
-
-    def check(self) -> None:
-        """Fence the caller's transaction off from other writers. Raises Fenced."""
-        ...
-
 
 LEASE = "__lease"  # a key with two underscores stays out of the metadata, and sub-graphs inherit it
 HELD = "__held"  # what this run holds back; without it, everything is written at once
@@ -117,6 +109,6 @@ def unfenced() -> QueenrightSaver:
     return QueenrightSaver(key=keys.key, old_keys=keys.old)
 
 
-def _fence(cursor: Any, config: RunnableConfig) -> None:
+def _fence(config: RunnableConfig) -> Permit:
     permit: Permit = config["configurable"][LEASE]
-    permit.check()
+    return permit

@@ -18,9 +18,7 @@ from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
 from agents.checkpoints.threads import config_of
 from agents.errors import Fenced, InvalidInput, NotFound, StaleVersion
-from agents.lifecycle import SessionStatus
 from agents.models import AgentRun, AgentSession, AgentState
-from agents.services import sessions
 from agents.services.leases import Holding
 from orchestrator.runtime.agent_types import graph_for
 from orchestrator.runtime.context import context_for
@@ -68,16 +66,17 @@ class Channel:
 
 
 class AtRest:
-    """Allows writes of a state in a transaction that holds a session which nobody runs."""
+    """Allows writes of the states of a session that nobody runs."""
 
-    def __init__(self, session_id: UUID) -> None:
-        """For one session."""
-        self._session_id = session_id
+    def attempt(self) -> None:
+        """No attempt may run the session."""
 
-    def check(self) -> None:
-        """Lock the session to the end of the transaction. Raises Fenced while a worker runs it."""
-        if sessions.lock(self._session_id).status == SessionStatus.RUNNING:
-            raise Fenced
+    def refusal(self) -> Fenced:
+        """A worker runs it."""
+        return Fenced()
+
+    def obey(self, control: str) -> None:
+        """Nothing is under way that could be stopped."""
 
 
 def copy(origin: AgentSession, checkpoint_id: UUID, into: AgentSession, run: AgentRun | None, rewind_id: UUID) -> UUID:
@@ -233,6 +232,6 @@ def _thread(session: AgentSession) -> str:
 
 def _config(session: AgentSession, run: AgentRun | None, **metadata: str) -> RunnableConfig:
     return {
-        "configurable": {"thread_id": _thread(session), "checkpoint_ns": "", LEASE: AtRest(session.pk)},
+        "configurable": {"thread_id": _thread(session), "checkpoint_ns": "", LEASE: AtRest()},
         "metadata": {**({"run_id": str(run.pk)} if run else {}), **metadata},
     }

@@ -1,14 +1,12 @@
 """Claims: one worker a session, the best first, and nothing lost with a dead worker."""
 
 from datetime import timedelta
-from functools import partial
 
 import pytest
 from django.db import transaction
 from django.db.models.functions import Now
 
 from agents.actor import Actor
-from agents.errors import Fenced
 from agents.lifecycle import Control, SessionStatus
 from agents.models import AgentEvent, AgentSession, SessionLease
 from agents.roles import Level
@@ -108,25 +106,3 @@ def test_two_sweepers_count_one_crash():
     assert sorted(map(len, found)) == [0, 1]
     session.refresh_from_db()
     assert session.current_run.crashes == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_stale_attempt_is_fenced_off():
-    make_mission()
-    session = claim()
-    with transaction.atomic():
-        assert leases.fence(session.pk, 1) == Control.NONE
-    with pytest.raises(Fenced), transaction.atomic():
-        leases.fence(session.pk, 0)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_fence_holds_off_the_next_attempt_until_its_write_is_in():
-    make_mission()
-    session = claim()
-    SessionLease.objects.update(until=Now() - timedelta(seconds=1))
-    with transaction.atomic():
-        leases.fence(session.pk, 1)
-        (taken_over,) = at_once(partial(leases.requeue_expired))
-        assert taken_over == []
-    assert leases.requeue_expired() == [session.pk]

@@ -43,6 +43,16 @@ def read(saver: BaseCheckpointSaver[str], config: RunnableConfig) -> CheckpointT
     return found
 
 
+def at(saver: BaseCheckpointSaver[str], config: RunnableConfig) -> RunnableConfig:
+    """The config of the checkpoint that must be there, as `put` gave it."""
+    return named(read(saver, config).config)
+
+
+def named(config: RunnableConfig) -> RunnableConfig:
+    """What a config names, without what else it tells."""
+    return {"configurable": {name: one for name, one in config["configurable"].items() if not name.startswith("__")}}
+
+
 def values_of(saver: BaseCheckpointSaver[str], config: RunnableConfig) -> dict[str, Any]:
     """The channel values of a checkpoint that must be there."""
     return read(saver, config).checkpoint["channel_values"]

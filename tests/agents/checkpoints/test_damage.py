@@ -14,7 +14,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 
 from agents.checkpoints import Damage, QueenrightSaver, StateDamaged, scoped
 from agents.models import AgentState, StateValue
-from tests.agents.checkpoints.checkpoints import checkpoint_of, config_for, put, read, values_of
+from tests.agents.checkpoints.checkpoints import at, checkpoint_of, config_for, named, put, read, values_of
 from tests.agents.checkpoints.conftest import EnsureThread
 from tests.agents.checkpoints.test_writers import wait_until_someone_waits
 
@@ -95,7 +95,7 @@ def test_a_damaged_latest_state_gives_way_to_the_one_before_it(make_saver, told,
     made = chain(make_saver())
     run_sql(statement)
     found = read(make_saver(), thread(made[2]))
-    assert found.config == made[1]
+    assert named(found.config) == made[1]
     assert found.checkpoint["channel_values"]["text"] == f"text 1 {LONG}"
     assert found.pending_writes == [("task 1", "note", f"note 1 {LONG}")]
     assert [(str(one.checkpoint_id), str(one.gave_way_to)) for one in told] == [(id_of(made[2]), id_of(made[1]))]
@@ -123,7 +123,7 @@ def test_a_run_goes_on_from_the_state_that_took_the_place(make_saver, told):
     saver = make_saver()
     again = put(saver, read(saver, thread(made[2])).config, {"text": f"text 2 {LONG}"})
     cold = read(make_saver(), thread(made[2]))
-    assert cold.config == again
+    assert named(cold.config) == again
     assert cold.parent_config == made[1]
     assert cold.checkpoint["channel_values"] == {"text": f"text 2 {LONG}"}  # stored anew: it was removed
     assert current(made[2]) == [id_of(again)]
@@ -158,15 +158,15 @@ def test_nothing_that_is_sound_is_passed_over_and_nothing_of_another_branch_is_t
     made = chain(saver)
     branch = put(saver, made[0], {"text": f"branch {LONG}"})
     run_sql("UPDATE agent_values SET body = '1' WHERE body::text LIKE '\"branch%'")
-    assert read(make_saver(), thread(branch)).config == made[0]
+    assert at(make_saver(), thread(branch)) == made[0]
     again = put(saver, made[0], {"text": "again"})
-    assert read(make_saver(), thread(branch)).config == again
+    assert at(make_saver(), thread(branch)) == again
 
 
 def test_all_that_share_what_is_lost_are_marked(make_saver, told):
     made = chain(make_saver())
     run_sql("DELETE FROM agent_values WHERE body::text LIKE '\"item 1%'")
-    assert read(make_saver(), thread(made[2])).config == made[0]
+    assert at(make_saver(), thread(made[2])) == made[0]
     assert marked() == {id_of(made[1]), id_of(made[2])}
     assert {str(one.checkpoint_id): one.gave_way_to and str(one.gave_way_to) for one in told} == {
         id_of(made[2]): id_of(made[0]),
@@ -210,7 +210,7 @@ def test_a_task_whose_writes_are_lost_runs_again_and_the_state_stays(make_saver,
     with pytest.raises(StateDamaged):
         make_saver().get_tuple(made[2])
     found = read(make_saver(), thread(made[2]))
-    assert found.config == made[2]
+    assert named(found.config) == made[2]
     assert {task for task, _, _ in found.pending_writes or ()} == {"other task", "task 2b"}
     assert [(str(one.checkpoint_id), one.gave_way_to) for one in told] == [(id_of(made[2]), None)]
     saver.put_writes(made[2], [("note", f"note 2 {LONG}")], "task 2")
@@ -224,7 +224,7 @@ def test_a_value_that_a_state_shares_with_the_writes_before_it_costs_that_task_o
     second = put(saver, first, {"text": LONG})
     run_sql("UPDATE agent_values SET body = '1'")
     found = read(make_saver(), thread(second))
-    assert (found.config, found.pending_writes) == (first, [])
+    assert (named(found.config), found.pending_writes) == (first, [])
 
 
 def test_a_write_that_cannot_be_read_is_damage(make_saver):
@@ -243,7 +243,7 @@ def test_history_leaves_out_what_is_damaged_and_still_gives_as_many(make_saver, 
     assert [found.config for found in make_saver().list(thread(made[0]))] == [made[2], made[0]]
     assert [found.config for found in make_saver().list(thread(made[0]), limit=2)] == [made[2], made[0]]
     assert [str(one.checkpoint_id) for one in told] == [id_of(made[1])]
-    assert read(make_saver(), thread(made[0])).config == made[2]
+    assert at(make_saver(), thread(made[0])) == made[2]
 
 
 def test_damage_in_one_thread_hides_none_of_another(make_saver):
@@ -268,7 +268,7 @@ def test_readers_that_find_it_at_once_record_it_once(make_saver, told):
 
     with ThreadPoolExecutor(4) as pool:
         found = [one.result() for one in [pool.submit(look) for _ in range(4)]]
-    assert found == [made[1]] * 4
+    assert list(map(named, found)) == [made[1]] * 4
     assert len(told) == 1
     assert current(made[2]) == [id_of(made[1])]
 
@@ -277,11 +277,11 @@ def test_what_is_noted_belongs_to_the_transaction_of_the_reader(make_saver, told
     made = chain(make_saver())
     run_sql("DELETE FROM agent_values WHERE body::text LIKE '\"text 2%'")
     with transaction.atomic():
-        assert read(make_saver(), thread(made[2])).config == made[1]
+        assert at(make_saver(), thread(made[2])) == made[1]
         assert marked() == {id_of(made[2])}
         transaction.set_rollback(True)
     assert marked() == set()
-    assert read(make_saver(), thread(made[2])).config == made[1]
+    assert at(make_saver(), thread(made[2])) == made[1]
     assert marked() == {id_of(made[2])}
 
 
@@ -291,7 +291,7 @@ def test_a_reader_that_may_not_write_is_answered_all_the_same(make_saver, told):
     for _ in range(2):
         with transaction.atomic():
             run_sql("SET TRANSACTION READ ONLY")
-            assert read(make_saver(), thread(made[2])).config == made[1]
+            assert at(make_saver(), thread(made[2])) == made[1]
             assert AgentState.objects.count() == 3  # the transaction can still be used
     assert marked() == set()
     assert current(made[2]) == [id_of(made[2])]
@@ -324,9 +324,9 @@ def test_a_state_that_is_saved_again_is_sound_again_and_current(make_saver):
     checkpoint = checkpoint_of({"plan": 1}, {"plan": "1"})
     second = saver.put(first, checkpoint, {}, {"plan": "1"})
     run_sql(f"UPDATE agent_states SET metadata = '{{\"step\": 7}}' WHERE {NEWEST}")
-    assert read(make_saver(), thread(first)).config == first
+    assert at(make_saver(), thread(first)) == first
     saver.put(first, checkpoint, {}, {"plan": "1"})
-    assert read(make_saver(), thread(first)).config == second
+    assert at(make_saver(), thread(first)) == second
     assert (marked(), current(first)) == (set(), [id_of(second)])
 
 
@@ -337,7 +337,7 @@ def test_pruning_keeps_the_state_that_took_the_place(make_saver):
     saver.get_tuple(thread(made[2]))
     saver.prune([made[2]["configurable"]["thread_id"]])
     assert [str(pk) for pk in AgentState.objects.values_list("checkpoint_id", flat=True)] == [id_of(made[1])]
-    assert read(make_saver(), thread(made[2])).config == made[1]
+    assert at(make_saver(), thread(made[2])) == made[1]
 
 
 def test_a_copy_is_as_whole_and_as_damaged_as_the_original(make_saver):

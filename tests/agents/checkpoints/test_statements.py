@@ -21,6 +21,8 @@ ECHO = Statement(
 GIVEN = {"text": "naïve", "id": UUID(int=7), "data": b"\0\xff'", "number": 2**40, "list": [b"\0\\", b'"', b""]}
 ROWS = 3000
 WRITE: dict[str, Any] = {"session": UUID(int=7), "epoch": 1, "ns": "", "id": UUID(int=7), "rows": "[]", "values": "[]"}
+TASK: dict[str, Any] = {"task": "task", "path": ""}
+STATE: dict[str, Any] = {"parent": None, "hash": b"", "data": "{}", "metadata": "{}"}
 
 
 @pytest.fixture
@@ -130,8 +132,10 @@ def test_reads_and_writes_go_by_indexes_whether_or_not_the_planner_knows_sizes(i
         plan_of(sql.GET_EXACT, session=session, ns="", id=uuid4()),
         plan_of(sql.VALUES, space=session, hashes=[b"0" * 16]),
         plan_of(sql.VERSIONS, session=session, ns="", versions='{"said": "1"}'),
-        plan_of(sql.PUT_WRITES, **WRITE, task="task", path=""),
-        plan_of(sql.PUT, **WRITE, parent=None, hash=b"", data="{}", metadata="{}"),
+        plan_of(sql.PUT_WRITES, **WRITE, **TASK),
+        plan_of(sql.FENCED_PUT_WRITES, **WRITE, **TASK, attempt=1),
+        plan_of(sql.PUT, **WRITE, **STATE, follows=True),
+        plan_of(sql.FENCED_PUT, **WRITE, **STATE, attempt=1),
     ]
     for plan in plans:
         assert "agent_" in plan

@@ -1,21 +1,25 @@
 """Writers that meet, are refused, or take back what they wrote."""
 
 import asyncio
+import operator
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Barrier, Event
 from time import sleep
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions
-from psycopg import Cursor
+from langgraph.graph import START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
 
-from agents.checkpoints import QueenrightSaver, scoped
+from agents.checkpoints import QueenrightSaver, ThreadMoved, scoped
 from agents.errors import Fenced
+from agents.lifecycle import SessionStatus
 from agents.models import AgentSession, AgentState, ChannelVersion, StateValue, StateWrite
 from tests.agents.checkpoints.checkpoints import checkpoint_of, config_for, put, read, values_of
 from tests.agents.checkpoints.conftest import EnsureThread
@@ -68,7 +72,7 @@ def test_of_writers_of_one_thread_one_state_is_current(saver: QueenrightSaver, e
     assert_whole()
     assert AgentState.objects.count() == 40
     newest = max(made, key=lambda stored: stored["configurable"]["checkpoint_id"])
-    assert read(saver, config).config == newest
+    assert read(saver, config).checkpoint["id"] == newest["configurable"]["checkpoint_id"]
     assert {str(found.config) for found in saver.list(config)} == {str(stored) for stored in made}
 
 
@@ -120,6 +124,23 @@ def test_writers_and_deleters_in_one_mission_leave_it_whole(ensure_thread: Ensur
     assert values_of(cold, crowd.threads[2]) == {"c": LONG, "d": f"29 {LONG}"}
     assert len(list(cold.list(crowd.threads[2]))) == 30
     crowd.look()
+
+
+class Said(TypedDict):
+    said: Annotated[list[str], operator.add]
+
+
+def graph_of_one(saver: QueenrightSaver) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """A graph that hears what is said."""
+    graph = StateGraph(Said).add_node("hear", lambda state: {"said": ["heard"]}).add_edge(START, "hear")
+    return graph.compile(saver)
+
+
+def forks(config: RunnableConfig) -> list[Any]:
+    """Checkpoints of a thread that more than one follows."""
+    states = AgentState.objects.filter(session_id=config["configurable"]["thread_id"])
+    parents = Counter(states.values_list("checkpoint_ns", "parent_id"))
+    return [parent for parent, count in parents.items() if count > 1]
 
 
 def wait_until_someone_waits() -> None:
@@ -223,70 +244,174 @@ def test_a_lost_race_inside_a_transaction_does_not_spoil_it(saver: QueenrightSav
     assert_whole()
 
 
-class Gate:
-    """A fence that notes who came through, and may be shut."""
+class Pass:
+    """The permit of one attempt; notes what it is told."""
 
-    def __init__(self) -> None:
-        self.is_open = True
-        self.transactions: list[str] = []
-        self.leases: list[object] = []
+    def __init__(self, attempt: int | None) -> None:
+        self.number = attempt
+        self.told: list[str] = []
 
-    def __call__(self, cursor: Cursor[Any], config: RunnableConfig) -> None:
-        if not self.is_open:
-            cursor.execute("UPDATE agent_sessions SET activity = 'refused'")
-            raise Fenced
-        row = cursor.execute("SELECT pg_current_xact_id()::text").fetchone()
-        assert row is not None
-        self.transactions.append(row[0])
-        self.leases.append(config["configurable"].get("__lease"))
+    def attempt(self) -> int | None:
+        return self.number
 
+    def refusal(self) -> Exception:
+        return Fenced()
 
-@pytest.fixture
-def gate() -> Gate:
-    return Gate()
+    def obey(self, control: str) -> None:
+        self.told.append(control)
 
 
 @pytest.fixture
-def fenced(ensure_thread: EnsureThread, gate: Gate) -> QueenrightSaver:
-    return QueenrightSaver(ensure_thread=ensure_thread, fence=gate)
+def owner() -> Pass:
+    return Pass(2)
 
 
-def test_a_fence_is_asked_in_the_transaction_of_the_write(fenced: QueenrightSaver, gate: Gate):
-    lease = object()
-    stored = put(fenced, config_for(__lease=lease), {"c": LONG})
-    stored["configurable"]["__lease"] = lease
+@pytest.fixture
+def fenced(ensure_thread: EnsureThread, owner: Pass) -> QueenrightSaver:
+    """A saver whose config names the permit, without one the owner's."""
+    return QueenrightSaver(
+        ensure_thread=ensure_thread, fence=lambda config: config["configurable"].get("__permit", owner)
+    )
+
+
+@pytest.fixture
+def running(fenced: QueenrightSaver, saver: QueenrightSaver) -> RunnableConfig:
+    """A thread with a checkpoint, which the second attempt runs."""
+    stored = put(saver, config_for(), {"c": LONG})
+    AgentSession.objects.update(status=SessionStatus.RUNNING, attempt=2)
+    return stored
+
+
+def with_permit(stored: RunnableConfig, attempt: int | None) -> RunnableConfig:
+    return {"configurable": {**stored["configurable"], "__permit": Pass(attempt)}}
+
+
+def test_the_attempt_that_runs_a_session_writes_and_hears_what_a_person_wants(
+    fenced: QueenrightSaver, running: RunnableConfig, owner: Pass
+):
+    stored = put(fenced, running, {"c": LONG.upper()})
+    AgentSession.objects.update(control="pause")
     fenced.put_writes(stored, [("c", LONG)], "task")
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT xmin::text FROM agent_states UNION ALL SELECT xmin::text FROM agent_state_writes")
-        assert [xmin for (xmin,) in cursor.fetchall()] == gate.transactions
-    assert gate.leases == [lease, lease]
+    assert owner.told == ["", "pause"]
+    assert values_of(fenced, stored) == {"c": LONG.upper()}
 
 
-def test_a_write_that_the_fence_refuses_leaves_nothing(fenced: QueenrightSaver, gate: Gate):
-    stored = put(fenced, config_for(), {"c": LONG})
+@pytest.mark.parametrize("attempt", [1, 3, None])
+def test_a_write_that_the_fence_refuses_leaves_nothing(
+    fenced: QueenrightSaver, running: RunnableConfig, attempt: int | None
+):
     before = [table.objects.count() for table in TABLES]
-    gate.is_open = False
+    config = with_permit(running, attempt)
     with pytest.raises(Fenced):
-        put(fenced, stored, {"c": LONG.upper()})
+        put(fenced, config, {"c": LONG.upper()})
     with pytest.raises(Fenced):
-        fenced.put_writes(stored, [("c", LONG.upper())], "task")
+        fenced.put_writes(config, [("c", LONG.upper())], "task")
     with pytest.raises(Fenced):
-        asyncio.run(fenced.aput_writes(stored, [("c", LONG.upper())], "task"))
+        asyncio.run(fenced.aput_writes(config, [("c", LONG.upper())], "task"))
     assert [table.objects.count() for table in TABLES] == before
-    assert AgentSession.objects.get().activity == ""
-    gate.is_open = True
-    put(fenced, stored, {"c": LONG.upper()})
+    put(fenced, running, {"c": LONG.upper()})
 
 
-def test_a_refusal_inside_a_transaction_takes_back_the_save_only(fenced: QueenrightSaver, gate: Gate):
-    stored = put(fenced, config_for(), {})
-    gate.is_open = False
+@pytest.mark.parametrize(("status", "attempt"), [(SessionStatus.PAUSED, 2), (SessionStatus.RUNNING, None)])
+def test_who_runs_it_writes_while_it_runs_and_others_while_nobody_does(
+    fenced: QueenrightSaver, running: RunnableConfig, status: SessionStatus, attempt: int | None
+):
+    AgentSession.objects.update(status=status)
+    with pytest.raises(Fenced):
+        put(fenced, with_permit(running, attempt), {})
+    AgentSession.objects.update(status=SessionStatus.PAUSED if attempt is None else SessionStatus.RUNNING)
+    put(fenced, with_permit(running, attempt), {})
+
+
+def test_a_refusal_inside_a_transaction_takes_back_the_save_only(fenced: QueenrightSaver, running: RunnableConfig):
     with transaction.atomic():
         AgentSession.objects.update(name="kept")
         with pytest.raises(Fenced):
-            put(fenced, stored, {})
+            put(fenced, with_permit(running, 1), {})
     assert AgentSession.objects.get().name == "kept"
     assert AgentState.objects.count() == 1
+
+
+def test_a_deletion_is_no_refusal(fenced: QueenrightSaver, running: RunnableConfig):
+    put(fenced, running, {"c": LONG})
+    QueenrightSaver().prune([running["configurable"]["thread_id"]])
+    put(fenced, running, {"c": LONG})
+
+
+def test_a_fenced_write_holds_off_the_next_attempt_until_it_is_in(fenced: QueenrightSaver, running: RunnableConfig):
+    @scoped()
+    def claimable() -> int:
+        with transaction.atomic():
+            return len(AgentSession.objects.select_for_update(skip_locked=True, no_key=True))
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            put(fenced, running, {})
+            assert pool.submit(claimable).result() == 0
+        assert pool.submit(claimable).result() == 1
+
+
+def test_of_two_runs_that_follow_one_state_the_second_is_refused(saver: QueenrightSaver):
+    first = put(saver, config_for(), {"c": 1})
+    thread = config_for(first["configurable"]["thread_id"])
+    one, other = read(saver, thread).config, read(saver, thread).config
+    again = saver.put(one, kept := checkpoint_of({}, {}), {"source": "input", "step": 1}, {})
+    assert saver.put(one, kept, {"source": "input", "step": 1}, {}) == again  # not known to be stored, put once more
+    with pytest.raises(ThreadMoved):
+        saver.put(other, checkpoint_of({}, {}), {"source": "input", "step": 1}, {})
+    assert [found.config["configurable"]["checkpoint_id"] for found in saver.list(thread)] == [
+        kept["id"],
+        first["configurable"]["checkpoint_id"],
+    ]
+
+
+def test_runs_that_begin_a_thread_at_once_begin_it_once(ensure_thread: EnsureThread):
+    config = config_for()
+    refused: list[ThreadMoved] = []
+
+    def begin() -> None:
+        try:
+            graph_of_one(QueenrightSaver(ensure_thread=ensure_thread)).invoke({"said": ["hello"]}, config)
+        except ThreadMoved as error:
+            refused.append(error)
+
+    at_once(*[begin] * 4)
+    assert len(refused) == 3
+    assert forks(config) == []
+
+
+def test_runs_that_go_on_at_once_never_fork_the_thread_unasked(saver: QueenrightSaver, ensure_thread: EnsureThread):
+    config = config_for()
+    graph_of_one(saver).invoke({"said": ["hello"]}, config)
+    outcomes: Counter[str] = Counter()
+
+    def go_on(name: str) -> None:
+        graph = graph_of_one(QueenrightSaver(ensure_thread=ensure_thread))
+        for turn in range(5):
+            try:
+                graph.invoke({"said": [f"{name} {turn}"]}, config, durability="sync")
+                outcomes["through"] += 1
+            except ThreadMoved:
+                outcomes["refused"] += 1
+
+    at_once(*[partial(go_on, name) for name in "abc"])
+    assert forks(config) == []
+    assert outcomes["through"] + outcomes["refused"] == 15
+    assert outcomes["through"] >= 1
+    graph_of_one(saver).update_state(config, {"said": ["by hand"]})
+    assert read(saver, config).checkpoint["channel_values"]["said"][-1] == "by hand"
+
+
+def test_a_fork_that_is_asked_for_is_made_and_followed(saver: QueenrightSaver):
+    config, graph = config_for(), graph_of_one(saver)
+    graph.invoke({"said": ["one"]}, config)
+    kept = graph.get_state(config).config
+    graph.invoke({"said": ["two"]}, config)
+    graph.invoke({"said": ["instead"]}, kept)
+    graph.update_state(kept, {"said": ["by hand"]})
+    graph.invoke({"said": ["three"]}, config)
+    assert [text for text in graph.get_state(config).values["said"] if text != "heard"] == ["one", "by hand", "three"]
+    assert len(forks(config)) == 1
 
 
 def test_a_waiting_save_does_not_hold_up_the_event_loop(saver: QueenrightSaver):

@@ -18,6 +18,7 @@ from orchestrator.runtime.agent_types import AgentType
 from orchestrator.runtime.durability import AT_EXIT, Held, after
 from orchestrator.runtime.leases import heart
 from orchestrator.runtime.saving import HELD, LEASE, RunSaver
+from orchestrator.runtime.states import AtRest
 from tests.agents.checkpoints.checkpoints import config_for
 from tests.agents.checkpoints.conftest import EnsureThread, ensure_thread, space_id  # noqa: F401  # fixtures
 from tests.orchestrator.runtime import durable
@@ -243,10 +244,11 @@ def test_channels_of_changes_and_sub_graphs_are_held_whole(ensure_thread: Ensure
 def test_what_cannot_be_written_is_held_until_it_can(ensure_thread: EnsureThread):  # noqa: F811
     refused = [Fenced()]
 
-    def fence(cursor, config) -> None:
+    def fence(config) -> AtRest:
         assert LEASE not in config["configurable"]
         if refused:
             raise refused.pop()
+        return AtRest()
 
     saver = RunSaver(ensure_thread=ensure_thread, fence=fence)
     held = Held(saver, AT_EXIT.nodes)

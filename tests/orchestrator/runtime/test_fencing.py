@@ -10,6 +10,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.db.models.functions import Now
 from langchain_core.runnables import RunnableConfig
 
@@ -87,11 +88,22 @@ def test_a_stale_attempt_is_refused_with_an_error_of_its_own_and_leaves_nothing(
     put(saver(), config_of(second, **names), {"text": "second"})
 
 
+def test_a_write_holds_off_the_next_attempt_until_it_is_in():
+    session = make_mission()
+    first = take_over()
+    SessionLease.objects.update(until=Now() - timedelta(seconds=1))
+    with transaction.atomic():
+        put(saver(), config_of(first), {"text": LONG})
+        (taken_over,) = at_once(leases.requeue_expired)
+        assert taken_over == []
+    assert leases.requeue_expired() == [session.pk]
+
+
 def test_a_person_who_changes_a_state_is_refused_while_a_worker_runs_the_agent():
     session = make_mission()
     take_over()
     with pytest.raises(Fenced):
-        put(saver(), config_for(str(session.pk), **{LEASE: AtRest(session.pk)}), {"text": LONG})
+        put(saver(), config_for(str(session.pk), **{LEASE: AtRest()}), {"text": LONG})
 
 
 def test_of_two_attempts_that_write_at_once_only_the_owner_writes():
