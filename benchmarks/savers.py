@@ -4,21 +4,24 @@ import asyncio
 import operator
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, TypedDict
 from uuid import uuid4
 
+import psycopg
 from django.db import connection
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Durability
+from psycopg.sql import SQL, Identifier, Literal
 from psycopg_pool import AsyncConnectionPool
 
-from agents.checkpoints import scoped
+from agents.checkpoints import QueenrightSaver, scoped
 from agents.models import Project, User
 from benchmarks import tables
 from benchmarks.contenders import (
@@ -39,6 +42,7 @@ from benchmarks.contenders import (
     ours,
     savers,
 )
+from orchestrator.runtime.states import AtRest
 
 ROUNDS = 200
 WARM_UP = 20
@@ -82,8 +86,10 @@ def run(project: Project, user: User) -> list[Figure]:
             put_cpu(all_three, 1, "0.9"),
             put_cpu(all_three, 50, "0.6"),
             put_text_cpu(all_three),
+            fenced_put(all_three, missions(project, user)),
             *reads(all_three, lambda: ours(project, user)),
             rate(on_postgres),
+            rate_with_slow_commits(on_postgres),
             listing(all_three),
             *[graph(all_three, missions(project, user), durability, aim) for durability, aim in DURABILITIES],
             asyncio.run(async_graph(all_three[OURS], missions(project, user), dsn())),
@@ -176,6 +182,13 @@ def putting(thread: Thread, kilobytes: int) -> Task:
     return prepare
 
 
+def fenced_put(contenders: Savers, ensure: Ensure) -> Figure:
+    """Wall time of one checkpoint, ours behind the fence that a person's edits have; the others have none."""
+    fenced = {**contenders, OURS: QueenrightSaver(ensure_thread=ensure, fence=lambda config: AtRest())}
+    tasks = {name: putting(Thread(saver), 1) for name, saver in fenced.items()}
+    return Figure("put, 1 KB, ours behind a fence", "ms", interleaved(tasks, ROUNDS, time.perf_counter))
+
+
 def put_text_cpu(contenders: Savers) -> Figure:
     """The same for one text, all of it new: PostgresSaver keeps texts in the checkpoint's own row."""
     text = incompressible(50)
@@ -217,15 +230,36 @@ def always(task: Callable[[], object]) -> Task:
     return lambda: task
 
 
-def rate(contenders: Savers) -> Figure:
-    """Checkpoints a second by threads that share one saver."""
+def rate(contenders: Savers, commit: str = "") -> Figure:
+    """Checkpoints a second by threads that share one saver; `commit` tells of what kind commits are."""
     rates: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(GRAPH_ROUNDS):
         for name, saver in contenders.items():
             rates[name].append(puts_a_second(saver))
-    return Figure(
-        f"puts, {THREADS} threads", "a second", {name: statistics.median(all_) for name, all_ in rates.items()}, "2.0"
-    )
+    medians = {name: statistics.median(all_) for name, all_ in rates.items()}
+    return Figure(f"puts, {THREADS} threads{commit}", "a second", medians, "2.0")
+
+
+def rate_with_slow_commits(contenders: Savers) -> Figure:
+    """The same where each flush of the log takes a millisecond more, as on disks that are reached by a network."""
+    with server_settings(commit_delay="1000", commit_siblings="0"):
+        return rate(contenders, ", 1 ms more a commit")
+
+
+@contextmanager
+def server_settings(**values: str) -> Iterator[None]:
+    """Settings of the whole server for the length of the block."""
+    with psycopg.connect(dsn(), autocommit=True) as link:
+        link.execute("SET ROLE NONE")
+        try:
+            for name, value in values.items():
+                link.execute(SQL("ALTER SYSTEM SET {} = {}").format(Identifier(name), Literal(value)))
+            link.execute("SELECT pg_reload_conf()")
+            yield
+        finally:
+            for name in values:
+                link.execute(SQL("ALTER SYSTEM RESET {}").format(Identifier(name)))
+            link.execute("SELECT pg_reload_conf()")
 
 
 def puts_a_second(saver: Saver) -> float:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg import Connection, Cursor
+from psycopg import Connection, Cursor, Error
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -29,9 +31,8 @@ def scoped(using: str = DEFAULT_DB_ALIAS) -> Iterator[BaseDatabaseWrapper]:
             connection.close_if_unusable_or_obsolete()
 
 
-@contextmanager
-def borrowed(using: str = DEFAULT_DB_ALIAS) -> Iterator[Connection[Any]]:
-    """psycopg's connection of the calling thread, if one is open, else one of Django's pool for this block.
+def borrowing(task: Callable[[Connection[Any]], T], using: str = DEFAULT_DB_ALIAS) -> T:
+    """What `task` makes of psycopg's connection of the calling thread, if one is open, else of one of Django's pool.
 
     The latter commits each statement, and does without what Django does to a connection at both ends, which takes
     longer than a statement of the saver. Errors come out as Django's.
@@ -40,15 +41,17 @@ def borrowed(using: str = DEFAULT_DB_ALIAS) -> Iterator[Connection[Any]]:
     pool = getattr(connection, "pool", None)  # only PostgreSQL's backend has one
     if connection.connection is not None or pool is None:
         with scoped(using), raw_cursor(connection) as cursor:
-            yield cursor.connection
-        return
+            return task(cursor.connection)
     pool.open()
-    with connection.wrap_database_errors:
+    try:
         taken = pool.getconn()
         try:
-            yield taken
+            return task(taken)
         finally:
             pool.putconn(taken)
+    except Error:
+        with connection.wrap_database_errors:
+            raise
 
 
 def after_commit(task: Callable[[], None], using: str = DEFAULT_DB_ALIAS) -> None:

@@ -30,12 +30,10 @@ from agents.checkpoints.loading import Loader
 from agents.checkpoints.reading import Head, StateRow
 from agents.checkpoints.serializer import StrictSerializer
 from agents.checkpoints.store import STATE, TRIES, WRITES, StateStore
-from agents.checkpoints.threads import canonical_uuid, config_of, session_of
+from agents.checkpoints.threads import CANONICAL_UUID, canonical_uuid, config_of, session_of
 from agents.checkpoints.writing import plan_state, plan_writes
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from langchain_core.runnables import RunnableConfig
 
     from agents.checkpoints.codec import Encoded
@@ -108,8 +106,8 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
         """
         names = config["configurable"]
         session, ns = session_of(names["thread_id"])[0], names.get("checkpoint_ns", "")
-        this = _checkpoint_uuid(checkpoint["id"])
-        parent = _checkpoint_uuid(names["checkpoint_id"]) if names.get("checkpoint_id") else None
+        this = _canonical(checkpoint["id"])
+        parent = _canonical(names["checkpoint_id"]) if names.get("checkpoint_id") else None
         constant = {
             "ns": ns,
             "id": this,
@@ -138,8 +136,7 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
         def remember(epoch: int) -> None:
             self._store.remember_head(session, epoch, ns, this, held)
 
-        with scoped():
-            self._store.write(config, STATE, plan, remember)
+        self._store.write(config, STATE, plan, remember)
         return config_of(names["thread_id"], ns, this)
 
     def put_writes(
@@ -157,12 +154,11 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
         parameters = {
             **plan_writes(self._vault, self._content, writes).parameters(),
             "ns": names.get("checkpoint_ns", ""),
-            "id": _checkpoint_uuid(names["checkpoint_id"]),
+            "id": _canonical(names["checkpoint_id"]),
             "task": task_id,
             "path": task_path,
         }
-        with scoped():
-            self._store.write(config, WRITES, lambda epoch, moved: parameters, lambda epoch: None)
+        self._store.write(config, WRITES, lambda epoch, moved: parameters, lambda epoch: None)
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint that `config` names, or the latest; None if there is none.
@@ -342,8 +338,7 @@ def _begins(names: Mapping[str, Any], metadata: CheckpointMetadata) -> bool:
     return is_first and not names.get("checkpoint_ns") and not names.get("checkpoint_id")
 
 
-def _checkpoint_uuid(checkpoint_id: str) -> UUID:
-    found = canonical_uuid(checkpoint_id)
-    if found is None:
+def _canonical(checkpoint_id: str) -> str:
+    if not CANONICAL_UUID.fullmatch(str(checkpoint_id)):
         raise ValueError(f"a checkpoint's id is a UUID, not {checkpoint_id!r}")
-    return found
+    return str(checkpoint_id)

@@ -33,32 +33,29 @@ _FOLLOWING = """
            OR coalesce((SELECT checkpoint_id FROM agent_states current
                         WHERE current.session_id = %(session)s AND current.checkpoint_ns = %(ns)s AND is_current)
                        IN (%(id)s::uuid, coalesce(%(parent)s::uuid, %(id)s::uuid)), true))
-    FOR KEY SHARE OF space"""
+    FOR KEY SHARE"""
 _ANYONE = """
-    FOR KEY SHARE OF space"""
+    FOR KEY SHARE"""
 
 _SPACE = """
 WITH space AS MATERIALIZED (
     SELECT space.space_id, session.project_id, session.control
-    FROM agent_sessions session JOIN agent_value_spaces space USING (space_id)
-    WHERE session.session_id = %(session)s::uuid AND space.epoch = %(epoch)s::bigint"""
-_NEW = """
-), new AS MATERIALIZED (
-    SELECT space_id, value.hash, value.kind, value.body, value.raw
-    FROM space, json_to_recordset(%(values)s::json) value(hash bytea, kind text, body json, raw bytea)
-    WHERE NOT EXISTS (SELECT FROM agent_values held
-                      WHERE held.space_id = space.space_id AND held.hash = value.hash OFFSET 0)
-)"""
-
+    FROM agent_value_spaces space, agent_sessions session
+    WHERE space.space_id = %(space)s::uuid AND space.epoch = %(epoch)s::bigint
+      AND session.session_id = %(session)s::uuid"""
 # A checkpoint and the writes before it hold the same values, and are often stored at once by two threads: who comes
 # second waits for the other's commit. So this comes last: nothing refers to it.
 _STORED = """, stored AS (
-    INSERT INTO agent_values (space_id, hash, kind, body, raw) SELECT * FROM new ON CONFLICT DO NOTHING
+    INSERT INTO agent_values (space_id, hash, kind, body, raw)
+    SELECT space_id, value.hash, value.kind, value.body, value.raw
+    FROM space, json_to_recordset(%(values)s::json) value(hash bytea, kind text, body json, raw bytea)
+    ON CONFLICT DO NOTHING
 )"""
 
 # The new current state is made in the statement that unmakes the old one. Counting the demoted rows forces
 # the order; of two writers at once the second meets the unique index, and its client tries again.
-_PUT = f""", versions AS (
+_PUT = f"""
+), versions AS (
     INSERT INTO agent_channel_versions (session_id, checkpoint_ns, channel, version,
                                         form, level, base, head, tail, items, kind, body, raw)
     SELECT %(session)s, %(ns)s::text, given.channel, given.version, given.form, coalesce(given.level, 0), given.base,
@@ -67,7 +64,6 @@ _PUT = f""", versions AS (
         given(channel text, version text, form text, level smallint, base text, head int, tail int, items bytea,
               kind text, body json, raw bytea)
     ON CONFLICT DO NOTHING
-    RETURNING coalesce(octet_length(raw), octet_length(body::text)) AS size
 ), given AS MATERIALIZED (
     SELECT %(data)s::jsonb AS data, %(metadata)s::jsonb AS metadata
 ), demoted AS (
@@ -84,20 +80,21 @@ SELECT CASE WHEN EXISTS (SELECT FROM agent_states WHERE state_id = %(id)s
        %(hash)s::bytea, given.data, given.metadata,
        substring(sha256(convert_to(concat_ws('/', %(id)s::text, %(parent)s::uuid, given.data, given.metadata), 'UTF8'))
                  FOR 16),
-       (SELECT coalesce(sum(size), 0) FROM (SELECT coalesce(octet_length(raw), octet_length(body::text)) AS size
-                                            FROM new UNION ALL TABLE versions) added),
-       NOT EXISTS (SELECT FROM agent_states WHERE session_id = %(session)s AND checkpoint_ns = %(ns)s
-                   AND checkpoint_id > %(id)s AND damaged_at IS NULL)
+       %(size)s::bigint,
+       coalesce((SELECT checkpoint_id FROM agent_states
+                 WHERE session_id = %(session)s AND checkpoint_ns = %(ns)s AND damaged_at IS NULL
+                 ORDER BY checkpoint_id DESC LIMIT 1) <= %(id)s, true)
 FROM space, given, (SELECT count(*) FROM demoted) after_the_demotion
 ON CONFLICT (session_id, checkpoint_ns, checkpoint_id) DO UPDATE
     SET parent_id = excluded.parent_id, state_hash = excluded.state_hash, state_data = excluded.state_data,
         metadata = excluded.metadata, seal = excluded.seal, damaged_at = NULL, is_current = excluded.is_current,
-        size_bytes = agent_states.size_bytes + excluded.size_bytes
+        size_bytes = excluded.size_bytes
 RETURNING (SELECT control FROM space)
 """  # noqa: S608  # joined to a constant
 
 # Only LangGraph's special writes (negative idx) replace earlier ones.
-_PUT_WRITES = f""", written AS (
+_PUT_WRITES = f"""
+), written AS (
     INSERT INTO agent_state_writes (session_id, checkpoint_ns, checkpoint_id, task_id, idx, task_path,
                                     channel, form, items, kind, body, raw)
     SELECT %(session)s, %(ns)s::text, %(id)s::uuid, %(task)s::text, given.idx, %(path)s::text, given.channel,
@@ -113,10 +110,10 @@ SELECT control FROM space
 """  # noqa: S608  # joined to a constant
 
 # Each gives one row, with what a person wants of the session, or none if it was not to be.
-PUT = Statement("put", _SPACE + _FOLLOWING + _NEW + _PUT)
-FENCED_PUT = Statement("fenced_put", _SPACE + _FENCED + _NEW + _PUT)
-PUT_WRITES = Statement("put_writes", _SPACE + _ANYONE + _NEW + _PUT_WRITES)
-FENCED_PUT_WRITES = Statement("fenced_put_writes", _SPACE + _FENCED + _NEW + _PUT_WRITES)
+PUT = Statement("put", _SPACE + _FOLLOWING + _PUT)
+FENCED_PUT = Statement("fenced_put", _SPACE + _FENCED + _PUT)
+PUT_WRITES = Statement("put_writes", _SPACE + _ANYONE + _PUT_WRITES)
+FENCED_PUT_WRITES = Statement("fenced_put_writes", _SPACE + _FENCED + _PUT_WRITES)
 
 # A channel version with the one that it is a splice of, and the one that this is: reading.VersionRow.
 VERSION = """ROW(version.channel, version.version, version.form, version.kind,
@@ -145,8 +142,8 @@ LATEST = """coalesce(
      WHERE session_id = %(session)s AND checkpoint_ns = %(ns)s ORDER BY checkpoint_id DESC LIMIT 1))"""
 
 # One row is one checkpoint with all that names its values: columns as reading.StateRow has them.
-_STATE = f"""
-SELECT state.session_id, session.thread_id, state.checkpoint_ns, state.checkpoint_id, state.parent_id,
+_COLUMNS = f"""
+SELECT session.session_id, session.thread_id, state.checkpoint_ns, state.checkpoint_id, state.parent_id,
        state.state_data::text, state.metadata::text, state.state_hash, state.seal, state.is_current,
        space.epoch, space.space_id,
        (SELECT array_agg({VERSION})
@@ -160,12 +157,22 @@ SELECT state.session_id, session.thread_id, state.checkpoint_ns, state.checkpoin
         FROM agent_state_writes write
         WHERE write.session_id = state.session_id AND write.checkpoint_ns = state.checkpoint_ns
           AND write.checkpoint_id = state.checkpoint_id)
+"""  # noqa: S608  # joined to constants
+_STATE = f"""{_COLUMNS}
 FROM agent_states state
 JOIN agent_sessions session USING (session_id)
 JOIN agent_value_spaces space USING (space_id)
-"""  # noqa: S608  # joined to constants
+"""
 _ONE = "WHERE state.session_id = %(session)s AND state.checkpoint_ns = %(ns)s"
-GET_LATEST = Statement("get_latest", f"{_STATE} WHERE state.state_id = {LATEST}")
+# A session that has no state gives a row without one: its first write needs the epoch.
+GET_LATEST = Statement(
+    "get_latest",
+    f"""{_COLUMNS}
+FROM agent_sessions session JOIN agent_value_spaces space USING (space_id)
+LEFT JOIN agent_states state ON state.state_id = {LATEST}
+WHERE session.session_id = %(session)s
+""",
+)
 GET_EXACT = Statement("get_exact", f"{_STATE} {_ONE} AND state.checkpoint_id = %(id)s")
 LIST = f"""
 {_STATE} WHERE {{conditions}}

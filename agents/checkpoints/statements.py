@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 from weakref import WeakSet
 
 from psycopg import Connection, Cursor, OperationalError
@@ -26,12 +27,15 @@ class Statement:
     """A statement whose text says the type of each parameter."""
 
     def __init__(self, name: str, text: str) -> None:
-        """`name` is what connections know it by; parameters stand in `text` as psycopg writes them, `%(key)s`."""
+        """`name` is what connections know it by; parameters stand in `text` as psycopg writes them, `%(key)s`.
+
+        They stand in `numbered` as PostgreSQL knows them.
+        """
         self.text = text
         self._name = f"queenright_{name}".encode()
         self._keys = tuple(dict.fromkeys(_PARAMETER.findall(text)))
         places = {key: f"${place}" for place, key in enumerate(self._keys, 1)}
-        self._numbered = _PARAMETER.sub(lambda found: places[found[1]], text).replace("%%", "%").encode()
+        self.numbered = _PARAMETER.sub(lambda found: places[found[1]], text).replace("%%", "%").encode()
         self._prepared: WeakSet[Connection[Any]] = WeakSet()
 
     def rows(self, connection: Connection[Any], parameters: Mapping[str, object]) -> list[tuple[Any, ...]]:
@@ -51,7 +55,7 @@ class Statement:
 
     def _run(self, connection: Connection[Any], values: list[bytes | None]) -> PGresult:
         if connection not in self._prepared:
-            _checked(connection, connection.pgconn.prepare(self._name, self._numbered))
+            _checked(connection, connection.pgconn.prepare(self._name, self.numbered))
             self._prepared.add(connection)
         ran = connection.pgconn.exec_prepared(self._name, values, result_format=Format.BINARY)  # type: ignore[arg-type]  # None is NULL
         return _checked(connection, ran)
@@ -63,6 +67,8 @@ def _sent(value: object) -> bytes | None:
         return value.encode()
     if isinstance(value, bytes):
         return b"\\x" + value.hex().encode()
+    if isinstance(value, UUID):
+        return value.hex.encode()
     if isinstance(value, list):
         return ("{" + ",".join([f'"\\\\x{item.hex()}"' for item in value]) + "}").encode()
     return None if value is None else str(value).encode()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import orjson
@@ -13,7 +12,7 @@ from psycopg.errors import UniqueViolation
 
 from agents.checkpoints import sql
 from agents.checkpoints.caches import BoundedCache
-from agents.checkpoints.connections import after_commit, borrowed, raw_cursor, scoped
+from agents.checkpoints.connections import after_commit, borrowing, scoped
 from agents.checkpoints.contents import Content, Values, needed
 from agents.checkpoints.errors import SpaceBusy, StateDamaged, ThreadMoved, UnknownThread
 from agents.checkpoints.reading import Head, Held, StateRow, StoredState, VersionRow
@@ -78,7 +77,7 @@ class StateStore:
         self._fence = fence
         self._ensure_thread = ensure_thread
         self._spaces: BoundedCache[UUID, tuple[int, UUID]] = BoundedCache(KNOWN_SESSIONS)
-        self._heads: BoundedCache[tuple[UUID, int, str, UUID], Head] = BoundedCache(HEAD_BYTES, _weight)
+        self._heads: BoundedCache[tuple[UUID, int, str, str], Head] = BoundedCache(HEAD_BYTES, _weight)
         self._values: BoundedCache[bytes, Encoded] = BoundedCache(VALUE_BYTES, lambda value: value.weight)
 
     @property
@@ -88,11 +87,9 @@ class StateStore:
 
     def fetch(self, statement: Statement | str, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
         """All rows of a statement."""
-        with borrowed() as opened:
-            if isinstance(statement, Statement):
-                return statement.rows(opened, parameters)
-            with Cursor(opened) as cursor:
-                return cursor.execute(statement, parameters, prepare=True, binary=True).fetchall()
+        if isinstance(statement, Statement):
+            return borrowing(lambda opened: statement.rows(opened, parameters))
+        return borrowing(lambda opened: _fetched(opened, statement, parameters))
 
     def write(self, config: RunnableConfig, kind: Write, plan: Plan, remember: Callable[[int], None]) -> None:
         """Run a statement planned under the space's epoch; plan it again if the epoch moved meanwhile.
@@ -105,15 +102,14 @@ class StateStore:
         statement = kind.free if permit is None else kind.fenced
         refused: int | None = None
         for _ in range(TRIES):
-            epoch, _space = self.space(session, thread)
+            epoch, space = self.space(session, thread)
             if epoch == refused:  # so that was not why
                 raise ThreadMoved if permit is None else permit.refusal()
-            parameters = {**plan(epoch, refused is not None), "session": session, "epoch": epoch}
+            parameters = {**plan(epoch, refused is not None), "session": session, "space": space, "epoch": epoch}
             if permit is not None:
                 parameters["attempt"] = permit.attempt()
             try:
-                with self._writing() as opened:
-                    rows = statement.rows(opened, parameters)
+                rows = self._written(statement, parameters)
             except IntegrityError as error:
                 if not isinstance(error.__cause__, UniqueViolation):
                     raise
@@ -127,15 +123,12 @@ class StateStore:
             refused = epoch
         raise SpaceBusy
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection[Any]]:
-        """A connection for one write, in a savepoint of its own in a caller's transaction."""
-        if not connection.in_atomic_block:
-            with borrowed() as opened:
-                yield opened
-            return
-        with scoped() as thread_own, transaction.atomic(), raw_cursor(thread_own) as cursor:
-            yield cursor.connection
+    def _written(self, statement: Statement, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
+        """What a write gives; in a caller's transaction it has a savepoint of its own."""
+        if connection.in_atomic_block:
+            with transaction.atomic():
+                return self.fetch(statement, parameters)
+        return self.fetch(statement, parameters)
 
     def space(self, session: UUID, thread: str | None) -> tuple[int, UUID]:
         """Epoch and id of a session's space; makes the session if it may. Raises UnknownThread."""
@@ -144,7 +137,8 @@ class StateStore:
             return known
         rows = self.fetch(sql.EPOCH, {"session": session})
         if not rows and self._ensure_thread is not None:
-            self._ensure_thread(session, thread)
+            with scoped():
+                self._ensure_thread(session, thread)
             rows = self.fetch(sql.EPOCH, {"session": session})
         if not rows:
             raise UnknownThread(session_id=str(session), thread_id=thread)
@@ -152,7 +146,7 @@ class StateStore:
         self._spaces.put(session, (epoch, space))
         return epoch, space
 
-    def head(self, session: UUID, epoch: int, ns: str, checkpoint: UUID) -> Head:
+    def head(self, session: UUID, epoch: int, ns: str, checkpoint: str) -> Head:
         """What a checkpoint holds; nothing if there is no such checkpoint, or none that can be built on."""
         known = self._heads.get((session, epoch, ns, checkpoint))
         if known is not None:
@@ -163,7 +157,7 @@ class StateStore:
         except StateDamaged:
             return {}
 
-    def remember_head(self, session: UUID, epoch: int, ns: str, checkpoint: UUID, head: Head) -> None:
+    def remember_head(self, session: UUID, epoch: int, ns: str, checkpoint: str, head: Head) -> None:
         """Keep what a committed checkpoint holds for the next write on top of it."""
         self._heads.put((session, epoch, ns, checkpoint), head)
 
@@ -181,13 +175,19 @@ class StateStore:
     def row(self, statement: Statement, parameters: Mapping[str, Any]) -> StateRow | None:
         """The one state that a statement finds."""
         rows = self.fetch(statement, parameters)
-        return StateRow(*rows[0]) if rows else None
+        if not rows:
+            return None
+        row = StateRow(*rows[0])
+        if row.checkpoint_id is None:  # a session that has no state yet
+            self._spaces.put(row.session_id, (row.epoch, row.space_id))
+            return None
+        return row
 
     def remember(self, state: StoredState) -> None:
         """Keep what a sound checkpoint holds for the next write on top of it."""
         row = state.row
         self._spaces.put(row.session_id, (row.epoch, row.space_id))
-        key = row.session_id, row.epoch, row.checkpoint_ns, row.checkpoint_id
+        key = row.session_id, row.epoch, row.checkpoint_ns, str(row.checkpoint_id)
         after_commit(lambda: self.remember_head(*key, state.head))
 
     def values(self, contents: Iterable[Content], spaces: Iterable[UUID]) -> Values:
@@ -226,3 +226,8 @@ class StateStore:
 def _weight(head: Head) -> int:
     """About how many bytes are kept of it."""
     return 200 * (len(head) + 1) + sum([len(base.items) for held in head.values() for base in held.bases])
+
+
+def _fetched(opened: Connection[Any], statement: str, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
+    with Cursor(opened) as cursor:
+        return cursor.execute(statement, parameters, prepare=True, binary=True).fetchall()

@@ -1,11 +1,13 @@
 """LangGraph's names and our ids."""
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from uuid import UUID, uuid5
 
 from langchain_core.runnables import RunnableConfig
 
+CANONICAL_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 KEPT = 4096  # ids: those of one run come again and again
 _THREADS = UUID("6f1a3c1e-3f0e-5d61-9a55-0d1c5c0f7a11")
 
@@ -34,14 +36,10 @@ def canonical_uuid(text: object) -> UUID | None:
 
 @lru_cache(KEPT)
 def _canonical_uuid(text: str) -> UUID | None:
-    try:
-        found = UUID(text)
-    except ValueError:
-        return None
-    return found if str(found) == text else None
+    return UUID(text) if CANONICAL_UUID.fullmatch(text) else None
 
 
-def config_of(thread_id: str, checkpoint_ns: str, checkpoint_id: UUID) -> RunnableConfig:
+def config_of(thread_id: str, checkpoint_ns: str, checkpoint_id: UUID | str) -> RunnableConfig:
     """The config that names a checkpoint."""
     return {
         "configurable": {

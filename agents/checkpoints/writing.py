@@ -30,11 +30,13 @@ class Rows:
     vault: Vault
     rows: list[dict[str, Any]] = field(default_factory=list)
     values: dict[bytes, Encoded] = field(default_factory=dict)
+    short: int = 0
 
     def add(self, content: Content, values: Sequence[Encoded], **names: object) -> None:
         """A row."""
         if content.encoded is not None:
             self.rows.append({**names, "form": content.form, **columns(*self.vault.stored(content.encoded))})
+            self.short += len(content.encoded.data)
         else:
             self.rows.append({**names, "form": content.form, "items": hex_text(content.items or b"")})
             self.values.update((one.hash, one) for one in values)
@@ -42,13 +44,14 @@ class Rows:
     def add_version(self, content: Content, values: Sequence[Encoded], channel: str, version: str, held: Held) -> Bases:
         """The row of a channel version, as a splice of what the channel held before; returns the next one's bases."""
         if content.items is None or content.form == Form.VALUE:
-            self.add(content, values, channel=channel, version=version)
+            is_there = held.hash == content.hash  # for as long as the epoch holds
+            self.add(content, () if is_there else values, channel=channel, version=version)
             return ()
         bases = held.bases if held.form == content.form else ()
         part = splice(content.items, bases)
         self.add(
             Content(content.form, items=part.items),
-            values[part.head : len(values) - part.tail],  # the others are there for as long as the epoch holds
+            values[part.head : len(values) - part.tail],  # the others are there, too
             channel=channel,
             version=version,
             level=part.level,
@@ -57,6 +60,11 @@ class Rows:
             tail=part.tail,
         )
         return bases_after(version, content.items, part.level, bases)
+
+    @property
+    def size(self) -> int:
+        """The bytes of what is new: values, and short ones in their rows."""
+        return self.short + sum([len(value.data) for value in self.values.values()])
 
     def parameters(self) -> dict[str, str]:
         """As the statements take them. One order of values, so that two writers never lock each other out."""
@@ -79,6 +87,7 @@ class StatePlan:
         return {
             "data": orjson.dumps(data).decode(),
             "hash": state_hash(hashes(self.head)),
+            "size": self.rows.size,
             **self.rows.parameters(),
         }
 
