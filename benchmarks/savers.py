@@ -1,32 +1,26 @@
 """Our saver beside LangGraph's own, on one PostgreSQL, in turns: each figure is a median over interleaved rounds."""
 
 import asyncio
-import operator
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, TypedDict
+from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
 from django.db import connection
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-from langgraph.graph import END, START, StateGraph
-from langgraph.types import Durability
 from psycopg.sql import SQL, Identifier, Literal
-from psycopg_pool import AsyncConnectionPool
 
-from agents.checkpoints import QueenrightSaver, scoped
+from agents.checkpoints import QueenrightSaver
 from agents.models import Project, User
 from benchmarks import tables
 from benchmarks.contenders import (
     OURS,
-    POOL,
     SQLITE,
     THEIRS,
     THREADS,
@@ -34,7 +28,6 @@ from benchmarks.contenders import (
     Saver,
     Savers,
     Thread,
-    config_of,
     dsn,
     message,
     missions,
@@ -42,37 +35,18 @@ from benchmarks.contenders import (
     ours,
     savers,
 )
+from benchmarks.measuring import GRAPH_ROUNDS, ROUNDS, WARM_UP, Figure, Task, always, interleaved
+from benchmarks.saver_graphs import DURABILITIES, async_graph, graph
 from orchestrator.runtime.states import AtRest
 
-ROUNDS = 200
-WARM_UP = 20
 GROWING_STEPS = 200
 SAME_STEPS = 50
 SIZED_THREADS = 5  # so that what empty tables take counts little
-SUPERSTEPS = 50
-GRAPH_ROUNDS = 9
 RATE_PUTS = 400
 TABLES = {
     OURS: ("agent_states", "agent_channel_versions", "agent_values", "agent_state_writes"),
     THEIRS: ("checkpoints", "checkpoint_blobs", "checkpoint_writes"),
 }
-Task = Callable[[], Callable[[], object]]
-"""Prepares what is to be measured, and returns it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One line: what was measured, for each saver, in which unit, and what share of PostgresSaver's is aimed at."""
-
-    what: str
-    unit: str
-    values: dict[str, float]
-    aim: str = ""
-
-    @property
-    def ratio(self) -> float:
-        """Ours as a share of PostgresSaver's."""
-        return self.values[OURS] / self.values[THEIRS]
 
 
 def run(project: Project, user: User) -> list[Figure]:
@@ -86,6 +60,7 @@ def run(project: Project, user: User) -> list[Figure]:
             put_cpu(all_three, 1, "0.9"),
             put_cpu(all_three, 50, "0.6"),
             put_text_cpu(all_three),
+            put_server_cpu(on_postgres),
             fenced_put(all_three, missions(project, user)),
             *reads(all_three, lambda: ours(project, user)),
             rate(on_postgres),
@@ -149,21 +124,6 @@ def table_bytes(name: str) -> int:
         return int(cursor.fetchone()[0])
 
 
-def interleaved(
-    tasks: dict[str, Task], rounds: int, clock: Callable[[], float], warm_up: int = WARM_UP
-) -> dict[str, float]:
-    """The median of each task by a clock in seconds, in ms; one round of all before the next."""
-    spent: dict[str, list[float]] = {name: [] for name in tasks}
-    for number in range(rounds + warm_up):
-        for name, task in tasks.items():
-            measured = task()
-            began = clock()
-            measured()
-            if number >= warm_up:
-                spent[name].append((clock() - began) * 1000)
-    return {name: statistics.median(times) for name, times in spent.items()}
-
-
 def put_cpu(contenders: Savers, kilobytes: int, aim: str) -> Figure:
     """The client's CPU for one checkpoint of a conversation of this size, of which the last message is new."""
     tasks = {name: putting(Thread(saver), kilobytes) for name, saver in contenders.items()}
@@ -187,6 +147,37 @@ def fenced_put(contenders: Savers, ensure: Ensure) -> Figure:
     fenced = {**contenders, OURS: QueenrightSaver(ensure_thread=ensure, fence=lambda config: AtRest())}
     tasks = {name: putting(Thread(saver), 1) for name, saver in fenced.items()}
     return Figure("put, 1 KB, ours behind a fence", "ms", interleaved(tasks, ROUNDS, time.perf_counter))
+
+
+def put_server_cpu(contenders: Savers) -> Figure:
+    """The server's CPU for one checkpoint, of all its processes that serve clients; they run on this machine."""
+    spent: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(GRAPH_ROUNDS):
+        for name, saver in contenders.items():
+            puts = prepared(Thread(saver), WARM_UP + ROUNDS)
+            for put in puts[:WARM_UP]:
+                put()
+            began = backends_cpu()
+            for put in puts[WARM_UP:]:
+                put()
+            spent[name].append((backends_cpu() - began) / ROUNDS)
+    medians = {name: statistics.median(times) for name, times in spent.items()}
+    return Figure("put, 1 KB of messages, one new, server CPU", "ms", medians)
+
+
+def backends_cpu() -> float:
+    """What the server's processes that serve clients have taken so far, in ms."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'")
+        pids = [pid for (pid,) in cursor.fetchall()]
+    connection.close()
+    return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in pids) / 1_000_000
+
+
+def prepared(thread: Thread, count: int) -> list[Callable[[], object]]:
+    """Puts of 1 KB, to be made one after the other."""
+    prepare = putting(thread, 1)
+    return [prepare() for _ in range(count)]
 
 
 def put_text_cpu(contenders: Savers) -> Figure:
@@ -223,11 +214,6 @@ def reads(contenders: Savers, fresh: Callable[[], Saver]) -> list[Figure]:
         Figure("get latest, 100 messages, cold", "ms", interleaved(cold, ROUNDS, time.perf_counter), "1.0"),
         Figure("get latest, 1 KB, warm", "ms", interleaved(tasks(short), ROUNDS, time.perf_counter), "under 1 ms"),
     ]
-
-
-def always(task: Callable[[], object]) -> Task:
-    """What needs no preparation."""
-    return lambda: task
 
 
 def rate(contenders: Savers, commit: str = "") -> Figure:
@@ -273,11 +259,9 @@ def puts_a_second(saver: Saver) -> float:
         threads = [Thread(saver) for _ in range(THREADS)]
         for thread in threads:
             thread.put({"step": 0}, ["step"])
-        prepared = [
-            [prepare() for _ in range(RATE_PUTS // THREADS)] for prepare in (putting(one, 1) for one in threads)
-        ]
+        puts = [prepared(thread, RATE_PUTS // THREADS) for thread in threads]
         began = time.perf_counter()
-        list(pool.map(work, prepared))
+        list(pool.map(work, puts))
         return RATE_PUTS / (time.perf_counter() - began)
 
 
@@ -292,66 +276,6 @@ def listing(contenders: Savers) -> Figure:
 
     tasks = {name: always(reading(saver)) for name, saver in contenders.items()}
     return Figure("list 10 of 200, filtered", "ms", interleaved(tasks, ROUNDS // 4, time.perf_counter), "0.5")
-
-
-DURABILITIES: tuple[tuple[Durability, str], ...] = (("sync", "0.8"), ("async", "1.0"), ("exit", "1.0"))
-
-
-class State(TypedDict):
-    """What the three nodes say."""
-
-    said: Annotated[list[Any], operator.add]
-
-
-def unless_over(following: str) -> Callable[[State], str]:
-    """The edge to the following node, until there were enough supersteps."""
-    return lambda state: END if len(state["said"]) >= SUPERSTEPS else following
-
-
-def three_nodes(saver: Saver) -> Any:
-    """A graph that goes round through three nodes until there were enough supersteps."""
-    graph = StateGraph(State)
-    for name in "abc":
-        graph.add_node(name, lambda state: {"said": [message(len(state["said"]))]})
-    graph.add_edge(START, "a")
-    for one, other in ("ab", "bc", "ca"):
-        graph.add_conditional_edges(one, unless_over(other), [other, END])
-    return graph.compile(saver)
-
-
-@scoped()
-def graph_config(ensure: Ensure) -> RunnableConfig:
-    """A fresh thread, whose mission was made before, as those of a worker are; leave to go round often enough."""
-    thread = uuid4()
-    ensure(thread, None)
-    return {**config_of(str(thread)), "recursion_limit": SUPERSTEPS + 5}
-
-
-def graph(contenders: Savers, ensure: Ensure, durability: Durability, aim: str) -> Figure:
-    """Wall time of a superstep."""
-
-    def running(compiled: Any) -> Task:
-        return lambda: partial(compiled.invoke, {"said": []}, graph_config(ensure), durability=durability)
-
-    tasks = {name: running(three_nodes(saver)) for name, saver in contenders.items()}
-    spent = interleaved(tasks, GRAPH_ROUNDS, time.perf_counter, 1)
-    each = {name: ms / SUPERSTEPS for name, ms in spent.items()}
-    return Figure(f"graph, {SUPERSTEPS} supersteps, {durability}", "ms a step", each, aim)
-
-
-async def async_graph(saver: Saver, ensure: Ensure, address: str) -> Figure:
-    """`ainvoke` on ours and on AsyncPostgresSaver, which stands in PostgresSaver's column."""
-    spent: dict[str, list[float]] = {OURS: [], THEIRS: []}
-    async with AsyncConnectionPool[Any](address, min_size=1, max_size=THREADS, kwargs=POOL) as pool:
-        graphs = {OURS: three_nodes(saver), THEIRS: three_nodes(AsyncPostgresSaver(pool))}
-        for _ in range(GRAPH_ROUNDS):
-            for name, compiled in graphs.items():
-                config = await asyncio.to_thread(graph_config, ensure)
-                began = time.perf_counter()
-                await compiled.ainvoke({"said": []}, config, durability="sync")
-                spent[name].append((time.perf_counter() - began) * 1000 / SUPERSTEPS)
-    medians = {name: statistics.median(times) for name, times in spent.items()}
-    return Figure(f"ainvoke, {SUPERSTEPS} supersteps, beside AsyncPostgresSaver", "ms a step", medians, "1.0")
 
 
 def table(figures: list[Figure]) -> str:

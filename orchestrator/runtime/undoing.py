@@ -30,7 +30,7 @@ def undo_all(calls: Sequence[ToolExecution], *, actor: Actor) -> None:
             left = [one.pk for one in calls[place + 1 :]]
             title = tool_named(call.tool_name).title
             raise UndoFailed(
-                f"“{title}” by {call.session.name} could not be undone: {error} "
+                f"“{title}” by {call.session.name} could not be undone: {_told(error).rstrip('.')}. "
                 f"{place} of {len(calls)} {'was' if place == 1 else 'were'} undone; the state has not changed.",
                 undone=done,
                 failed=call.pk,
@@ -52,9 +52,15 @@ def _undo(call: ToolExecution, actor: Actor) -> None:
     try:
         output = tool.run(caller, parsed)
     except Exception as error:
-        ledger.fail(row, attempt, str(error) or type(error).__name__, actor=actor)
+        ledger.fail(row, attempt, _told(error), actor=actor)
         raise
     ledger.complete(row, attempt, output, milliseconds=round((time.monotonic() - started) * 1000), actor=actor)
+
+
+def _told(error: Exception) -> str:
+    """What an error says, without the places on the server that the system's own errors name."""
+    text = error.strerror if isinstance(error, OSError) else str(error)
+    return text or type(error).__name__
 
 
 def _start(

@@ -1,5 +1,7 @@
 """Roll backs: the state is an earlier one again, nothing runs, and what could not be undone is told."""
 
+import errno
+
 import pytest
 
 from agents.errors import Forbidden, InvalidInput, UndoFailed
@@ -74,12 +76,14 @@ def test_a_failed_compensation_is_told_and_the_state_stays(mission, trace, monke
 
     def fail_for_one(caller, arguments):
         if arguments.name == "q-1":
-            raise OSError("disk full")
+            raise OSError(errno.ENOSPC, "disk full", "/srv/traces/q-1")
         return wipe_trace(caller, arguments)
 
     with monkeypatch.context() as patch:
         run_tool(patch, "wipe_trace", fail_for_one)
-        with pytest.raises(UndoFailed, match=r"disk full.*1 of 3 was undone; the state has not changed") as failed:
+        with pytest.raises(
+            UndoFailed, match=r"undone: disk full. 1 of 3 was undone; the state has not changed"
+        ) as failed:
             roll_back(root, point, Choice.UNDO)
     assert effects(trace) == ["q-0", "q-1"]
     assert head(root) == current

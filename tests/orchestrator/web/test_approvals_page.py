@@ -69,6 +69,7 @@ def test_a_bad_edit_is_marked_at_its_field_and_everything_typed_is_kept(page, ap
     assert re.search(r'id="arg-file_name"[^>]*aria-invalid="true"', text)
     assert 'value="My title"' in text
     assert "Not decided yet" in text
+    assert f'data-live="/approvals/{approval.pk}/"' in text  # where its parts are, for this address takes no GET
     assert Approval.objects.get().status == "pending"
 
 
