@@ -11,7 +11,7 @@ NODE := $(if $(HAS_NPM_LOCK),node_modules/.installed)
 NODE_DEV := $(if $(HAS_NPM_LOCK),node_modules/.installed-dev)
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command "make lock"
 
-.PHONY: up test check bench clean lock
+.PHONY: up test coverage check bench clean lock
 .DELETE_ON_ERROR:
 
 # `fetch ...` runs uv: the machine's, or the one in the environment, or pip if neither is to be had.
@@ -36,7 +36,10 @@ up: $(VENV)/.installed $(NODE)  ## start everything here; Ctrl-C ends it
 	@exec $(PY) manage.py up
 
 test: $(VENV)/.installed-dev $(NODE_DEV)  ## the whole suite; ARGS="-k name" for a part
-	$(PY) -m pytest --numprocesses $(PROCESSES) --maxprocesses 8 --dist loadgroup --cov --cov-report term $(ARGS)
+	$(PY) -m pytest --numprocesses $(PROCESSES) --maxprocesses 8 --dist loadgroup $(ARGS)
+
+coverage: ARGS += --cov --cov-report term
+coverage: test  ## the same, and which lines nothing ran
 
 check: $(VENV)/.installed-dev  ## format, lint, types, imports, migrations
 	$(VENV)/bin/ruff format --check .

@@ -59,8 +59,8 @@ def _undo(call: ToolExecution, actor: Actor) -> None:
 
 def _told(error: Exception) -> str:
     """What an error says, without the places on the server that the system's own errors name."""
-    text = error.strerror if isinstance(error, OSError) else str(error)
-    return text or type(error).__name__
+    text = error.strerror if isinstance(error, OSError) else None
+    return text or str(error) or type(error).__name__
 
 
 def _start(

@@ -71,13 +71,13 @@ def consequences(kind: RewindKind, session: AgentSession, at: Checkpoint) -> lis
 
 def _of_fork(session: AgentSession, at: Checkpoint) -> list[Consequence]:
     result = (
-        f"The agent above waits for {session.name}, not for the fork: what the fork comes to does not count there."
+        f"The agent above waits for “{session.name}”, not for the fork: what the fork comes to does not count there."
         if session.parent_id
         else "The fork is a mission of its own, and reads the same sources."
     )
     return [
-        Consequence("fork", f"A second {session.name} starts beside it from the state of checkpoint {at.number}."),
-        Consequence("info", f"{session.name} is not touched. Its states and questions stay, its work goes on."),
+        Consequence("fork", f"A second “{session.name}” starts beside it from the state of checkpoint {at.number}."),
+        Consequence("info", f"“{session.name}” is not touched. Its states and questions stay, its work goes on."),
         Consequence("bolt", "What it has done stands: a fork undoes nothing."),
         Consequence("link", result),
     ]
@@ -95,10 +95,10 @@ def _of_state(kind: RewindKind, at: Checkpoint) -> str:
 def _of_work(kind: RewindKind, session: AgentSession) -> str:
     if kind is RewindKind.REPLAY:
         above = " The agent above waits for its result again." if session.parent_id else ""
-        return f"{session.name} runs again from there, in a new run.{above if session.status in FINAL else ''}"
+        return f"“{session.name}” runs again from there, in a new run.{above if session.status in FINAL else ''}"
     if session.status in ACTIVE:
-        return f"Nothing runs. {session.name} is paused until somebody resumes it."
-    return f"Nothing runs: {session.name} has ended and stays so. A replay sets it going."
+        return f"Nothing runs. “{session.name}” is paused until somebody resumes it."
+    return f"Nothing runs: “{session.name}” has ended and stays so. A replay sets it going."
 
 
 def _of_others(kind: RewindKind, session: AgentSession) -> list[Consequence]:

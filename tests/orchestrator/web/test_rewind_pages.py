@@ -47,7 +47,7 @@ def test_before_the_deed_the_page_lists_the_side_effects_and_says_what_will_happ
     assert "Can be undone" in text
     assert "I must" in text
     assert "made one call that changed the world: one can be undone." in text
-    assert ("A second Mission starts" in text) is (kind == "fork")
+    assert ("A second “Mission” starts" in text) is (kind == "fork")
     assert ("runs again from there" in text) is (kind == "replay")
     assert ("Nothing runs" in text) is (kind == "rollback")
 
@@ -231,7 +231,7 @@ def test_what_will_be_stopped_and_withdrawn_is_named_before(page, agent):
     worker = AgentSession.objects.filter(level="worker").first()
     text = text_of(page.get(address(worker, "rollback", start_of(worker))))
     assert "Its open request to people is withdrawn" in text
-    assert f"Nothing runs. {worker.name} is paused" in text
+    assert f"Nothing runs. “{worker.name}” is paused" in text
     send(page, worker, "rollback", opened(page, worker, "rollback"))
     assert Approval.objects.filter(session=worker).get().status == "withdrawn"
 
