@@ -1,23 +1,33 @@
-"""Agents without work: what is left is the hierarchy itself. Parents wait for word, or poll with a thread held."""
+"""Agents without work: what is left is the hierarchy itself. Parents wait for word, or poll with a thread held.
+
+Beside them: agents that wait as on a model, agents that ask a person, and a task that Celery runs for nothing.
+"""
 
 import time
 from typing import Any, TypedDict
 from uuid import UUID
 
+from celery import shared_task
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from agents.checkpoints.connections import scoped
 from agents.graphs.findings import Piece
 from agents.graphs.ports import AgentContext, ChildTask
-from agents.lifecycle import FINAL, ChildrenNeeded, WaitKind
+from agents.lifecycle import FINAL, ChildrenNeeded, Policy, Risk, WaitKind
 from agents.models import AgentSession
 from agents.roles import Level
 from agents.services import sessions, waits
 from agents.services.sessions import Start
+from orchestrator.realtime import feed
 from orchestrator.runtime import agent_types
 from orchestrator.runtime.agent_types import AgentType
+from orchestrator.tools import registry
+from orchestrator.tools.tool import Arguments, Tool
 
+MOST_CHILDREN = 1000
+ASKS = "bench_ask"
+NOTHING = "bench.nothing"
 LEVELS = (Level.QUEEN, Level.ARCHITECT, Level.SPECIALIST, Level.WORKER)
 
 
@@ -33,6 +43,7 @@ class State(TypedDict, total=False):
 
     below: list[int]
     poll_seconds: float
+    wait_seconds: float
     result: dict[str, Any]
 
 
@@ -97,9 +108,54 @@ def _register(level: Level) -> None:
         told, polls = _works, _works
     else:
         told, polls = _delegates(level), _polls(level)
-    agent_types.register(AgentType(f"bench.{level}", level, lambda: _graph(told)))
+    agent_types.register(AgentType(f"bench.{level}", level, lambda: _graph(told), fan_out=MOST_CHILDREN))
     agent_types.register(AgentType(f"poll.{level}", level, lambda: _graph(polls)))
+
+
+class Nothing(Arguments):
+    """No arguments."""
+
+
+def _waiting() -> StateGraph[State, AgentContext, State, State]:
+    """Two steps, in each of which it waits as one waits for a model."""
+
+    def wait(state: State) -> State:
+        time.sleep(state["wait_seconds"])
+        return {"result": {}}
+
+    graph = StateGraph(State, context_schema=AgentContext)
+    graph.add_node("first", wait)
+    graph.add_node("second", wait)
+    graph.add_edge(START, "first")
+    graph.add_edge("first", "second")
+    return graph
+
+
+def _asking() -> StateGraph[State, AgentContext, State, State]:
+    """Asks a person; the step after the answer says when it began, in seconds since 1970."""
+
+    def ask(state: State, runtime: Runtime[AgentContext]) -> State:
+        runtime.context.tools.call(ASKS, {}, key="ask", intent="it measures")
+        return {}
+
+    graph = StateGraph(State, context_schema=AgentContext)
+    graph.add_node("ask", ask)
+    graph.add_node("go on", lambda state: {"result": {"went_on_at": time.time()}})
+    graph.add_edge(START, "ask")
+    graph.add_edge("ask", "go on")
+    return graph
+
+
+@shared_task(name=NOTHING)
+def nothing() -> None:
+    """What Celery itself takes for a task. Counted in Redis."""
+    feed.connection().incr(NOTHING)
 
 
 for _level in LEVELS:
     _register(_level)
+agent_types.register(AgentType("bench.waits", Level.WORKER, _waiting))
+agent_types.register(AgentType("bench.asks", Level.WORKER, _asking))
+registry.register(
+    Tool(ASKS, "1", "Go on", Risk.LOW, Policy.ASK, idempotent=True, arguments=Nothing, run=lambda caller, given: {})
+)

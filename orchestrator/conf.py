@@ -6,6 +6,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
+from agents.roles import Level
 from orchestrator.env import environment
 
 
@@ -19,6 +20,19 @@ class RunnerLimits:
     max_crashes: int
     max_running: int
     max_steps: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """How many agents one worker process runs at once, and how long one may be queued before more are wanted."""
+
+    coordinator_threads: int
+    worker_threads: int
+    patience: timedelta
+
+    def threads(self, level: Level) -> int:
+        """Of a process that serves this level."""
+        return self.worker_threads if level is Level.WORKER else self.coordinator_threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,13 @@ def runner_limits() -> RunnerLimits:
         max_crashes=env.max_crashes,
         max_running=env.max_running,
     )
+
+
+@cache
+def worker_limits() -> WorkerLimits:
+    """Limits of worker processes."""
+    env = environment()
+    return WorkerLimits(env.coordinator_threads, env.worker_threads, timedelta(seconds=env.scale_patience))
 
 
 @cache

@@ -105,6 +105,10 @@ class Environment(BaseSettings):
     coordinator_threads: int = Field(8, ge=1, le=256, description="Queens, architects and specialists at once.")
     worker_threads: int = Field(16, ge=1, le=256, description="Workers at once.")
 
+    scale_patience: float = Field(
+        5, ge=0, le=3600, description="Seconds an agent may be queued before its level wants more workers."
+    )
+
     embedder_threads: int = Field(0, ge=0, le=256, description="Threads that embed one text; 0: one per core.")
 
     pool_size: int = Field(0, ge=0, le=800, description="Database connections of this process; 0: one per thread.")

@@ -60,9 +60,14 @@ def delegate(
     *,
     needs: ChildrenNeeded,
     needed: int,
+    most: int | None = None,
 ) -> None:
-    """Open a wait for children and start them, once. The caller holds the session. Raises DelegationRefused."""
-    _check_delegation(session, starts)
+    """Open a wait for children and start them, once. The caller holds the session.
+
+    Raises DelegationRefused when there are more than `most` of them, by default than the session's level may start,
+    or one that it may not start.
+    """
+    _check_delegation(session, starts, most)
     total = len(starts)
     least = {ChildrenNeeded.ALL: total, ChildrenNeeded.ANY: 1, ChildrenNeeded.SOME: needed}[needs]
     wait, is_new = open_wait(session, question, needs=needs, needed=min(max(least, 0), total), remaining=total)
@@ -91,13 +96,14 @@ def _predecessors(session: AgentSession, wait: SessionWait) -> Mapping[int, Agen
     return {}
 
 
-def _check_delegation(session: AgentSession, starts: Sequence[sessions.Start]) -> None:
+def _check_delegation(session: AgentSession, starts: Sequence[sessions.Start], most: int | None) -> None:
     level = Level(session.level)
     foreign = sorted({start.level for start in starts} - MAY_START[level])
     if foreign:
         raise DelegationRefused(f"A {level} may not start a {foreign[0]}.")
-    if len(starts) > MAX_FAN_OUT[level]:
-        raise DelegationRefused(f"A {level} may start {MAX_FAN_OUT[level]} agents at once, not {len(starts)}.")
+    most = MAX_FAN_OUT[level] if most is None else most
+    if len(starts) > most:
+        raise DelegationRefused(f"A {level} may start {most} agents at once, not {len(starts)}.")
 
 
 def _actor(session: AgentSession) -> Actor:

@@ -23,7 +23,8 @@ USUAL_RETENTION = Retention()
 class AgentType:
     """A kind of agent. `durability` says when its states are written, so what a death costs it.
 
-    `retention` says which of them stay; None: all of them.
+    `retention` says which of them stay; None: all of them. `fan_out` is how many agents it may start at once; None:
+    as many as its level usually may.
     """
 
     name: str
@@ -31,6 +32,7 @@ class AgentType:
     build: Callable[[], StateGraph[Any, Any, Any, Any]]
     durability: Durability = EVERY_STEP
     retention: Retention | None = USUAL_RETENTION
+    fan_out: int | None = None
 
 
 _TYPES: dict[str, AgentType] = {

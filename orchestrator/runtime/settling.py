@@ -96,6 +96,7 @@ def _open(session: AgentSession, interrupt: Interrupt) -> None:
             [_start(task) for task in asked["tasks"]],
             needs=ChildrenNeeded(asked["needs"]),
             needed=asked["needed"],
+            most=agent_type(session.agent_type).fan_out,
         )
     else:
         row = ToolExecution.objects.get(pk=UUID(asked["execution_id"]), session=session)

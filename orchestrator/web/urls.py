@@ -48,4 +48,5 @@ urlpatterns = [
     path("preferences/", account.preferences, name="preferences"),
     path("project/", account.use_project, name="use_project"),
     path("healthz", system.healthz, name="healthz"),
+    path("scale", system.scale, name="scale"),
 ]

@@ -24,11 +24,12 @@ def start(level: Level = Level.ARCHITECT, number: int = 0) -> Start:
     return Start(agent_type="test.architect", level=level, name=f"A{number}", goal="do", input={"n": number})
 
 
-def delegate(mission: AgentSession, count: int, needs=ChildrenNeeded.ALL, needed=0, level=Level.ARCHITECT):
+def delegate(mission: AgentSession, count: int, needs=ChildrenNeeded.ALL, needed=0, level=Level.ARCHITECT, most=None):
     """Park a running mission on `count` children; they are returned running."""
     with transaction.atomic():
         locked = sessions.lock(mission.pk)
-        waits.delegate(locked, QUESTION, [start(level, number) for number in range(count)], needs=needs, needed=needed)
+        starts = [start(level, number) for number in range(count)]
+        waits.delegate(locked, QUESTION, starts, needs=needs, needed=needed, most=most)
         if count:
             sessions.move(locked, SessionStatus.WAITING_CHILDREN, actor=Actor("system"))
     return [running(child) for child in AgentSession.objects.filter(parent=mission).order_by("position")]
@@ -119,6 +120,14 @@ def test_the_hierarchy_has_limits(level, count, message):
     with pytest.raises(DelegationRefused, match=message):
         delegate(mission, count, level=level)
     assert not AgentSession.objects.filter(parent=mission).exists()
+
+
+@pytest.mark.django_db
+def test_a_type_of_agent_may_start_more_than_its_level_does():
+    mission = running(make_mission())
+    with pytest.raises(DelegationRefused, match="may start 2 agents at once"):
+        delegate(mission, 3, most=2)
+    assert len(delegate(mission, MAX_FAN_OUT[Level.QUEEN] + 1, most=100)) == MAX_FAN_OUT[Level.QUEEN] + 1
 
 
 @pytest.mark.django_db(transaction=True)

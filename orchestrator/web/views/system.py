@@ -1,4 +1,4 @@
-"""For machines: is this process able to serve?"""
+"""For machines: is this process able to serve, and how many workers are wanted?"""
 
 from http import HTTPStatus
 
@@ -7,7 +7,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from orchestrator import health
+from orchestrator import health, scaling
 
 
 @require_safe
@@ -21,3 +21,11 @@ def healthz(request: HttpRequest) -> JsonResponse:
     services = {service.name.lower(): service.answers for service in health.services()}
     status = HTTPStatus.OK if services["database"] else HTTPStatus.SERVICE_UNAVAILABLE
     return JsonResponse({**services, "damaged_states": health.damaged_states()}, status=status)
+
+
+@require_safe
+@never_cache
+@login_not_required
+def scale(request: HttpRequest) -> JsonResponse:
+    """What each level has to do, and how many worker processes it wants. Counts only, over all projects."""
+    return JsonResponse({level: signal.as_dict() for level, signal in scaling.signals().items()})
