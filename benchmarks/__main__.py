@@ -17,7 +17,7 @@ CONNECTIONS = "10"  # of this process, as many as a worker's
 THREADS = "32"  # a polling parent holds a thread: 21 of them must not starve each other
 
 
-NAMES = ("hierarchy", "reads", "savers", "latency", "store", "joins", "answers", "rates", "parked", "crowds")
+NAMES = ("hierarchy", "reads", "clients", "savers", "latency", "store", "joins", "answers", "rates", "parked", "crowds")
 OWN_STACKS = {"crowds": {"QUEENRIGHT_WORKER_THREADS": "100", "QUEENRIGHT_MAX_RUNNING": "200"}}
 
 
@@ -59,6 +59,7 @@ def _benchmarks(stack: Stack) -> Mapping[str, Callable[[], Any]]:
     return {
         "hierarchy": lambda: hierarchy.table(hierarchy.run(project, user)),
         "reads": lambda: reads.table(reads.run(project, user)),
+        "clients": lambda: reads.clients_table(reads.by_clients(project, user)),
         "savers": lambda: savers.table(savers.run(project, user)),
         "latency": lambda: latency.table(latency.run(stack, project, user)),
         "store": lambda: store.table(store.run(project)),

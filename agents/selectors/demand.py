@@ -19,7 +19,7 @@ WITH standing AS (
 SELECT level,
        count(*) FILTER (WHERE status = 'running'),
        count(*) FILTER (WHERE status = 'queued'),
-       count(*) FILTER (WHERE status = 'queued' AND moved_at < now() - %(patience)s
+       count(*) FILTER (WHERE status = 'queued' AND moved_at < now() - make_interval(secs => %(patience)s)
                         AND place <= %(max_running)s - running_there),
        coalesce(extract(epoch FROM now() - min(moved_at) FILTER (WHERE status = 'queued')), 0)::float
 FROM standing GROUP BY level
@@ -48,6 +48,6 @@ class Demand:
 def demand(*, patience: timedelta, max_running: int) -> list[Demand]:
     """All levels, over all projects. `patience`: how long one may be queued; `max_running`: of a project. One query."""
     with connection.cursor() as cursor:
-        cursor.execute(DEMAND, {"patience": patience, "max_running": max_running})
+        cursor.execute(DEMAND, {"patience": patience.total_seconds(), "max_running": max_running})
         found = {row[0]: row for row in cursor.fetchall()}
     return [Demand(level, *found[level][1:]) if level in found else Demand(level, 0, 0, 0, 0.0) for level in Level]
