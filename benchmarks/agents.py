@@ -3,6 +3,7 @@
 Beside them: agents that wait as on a model, agents that ask a person, and a task that Celery runs for nothing.
 """
 
+import random
 import time
 from typing import Any, TypedDict
 from uuid import UUID
@@ -32,10 +33,14 @@ LEVELS = (Level.QUEEN, Level.ARCHITECT, Level.SPECIALIST, Level.WORKER)
 
 
 class Tree(Piece):
-    """How many children each level below starts, and how often a polling parent looks; 0 means it is told."""
+    """How many children each level below starts, and how often a polling parent looks; 0 means it is told.
+
+    Workers wait for about `wait_seconds`, half as much more or less.
+    """
 
     below: tuple[int, ...]
     poll_seconds: float = 0
+    wait_seconds: float = 0
 
 
 class State(TypedDict, total=False):
@@ -53,11 +58,12 @@ def _delegates(level: Level) -> Any:
     def told(state: State, runtime: Runtime[AgentContext]) -> State:
         count, *rest = state["below"]
         tasks = [
-            ChildTask(agent_type=f"bench.{child}", name=f"{child} {number}", goal="", input=Tree(below=tuple(rest)))
+            ChildTask(agent_type=f"bench.{child}", name=f"{child} {number}", goal="", input=_below(state, rest))
             for number in range(count)
         ]
         outcomes = runtime.context.team.delegate(tasks, key="work", reason="they work")
-        return {"result": {"children": len(outcomes)}}
+        last = max(one.ended_at.timestamp() for one in outcomes if one.ended_at)
+        return {"result": {"children": len(outcomes), "joined_after": time.time() - last}}
 
     return told
 
@@ -68,14 +74,18 @@ def _polls(level: Level) -> Any:
     def poll(state: State, runtime: Runtime[AgentContext]) -> State:
         count, *rest = state["below"]
         own = runtime.context.session_id
-        brief = Tree(below=tuple(rest), poll_seconds=state["poll_seconds"]).model_dump(mode="json")
+        brief = _below(state, rest).model_dump(mode="json")
         starts = [Start(f"poll.{child}", child, f"{child} {number}", "", brief) for number in range(count)]
         _start(own, starts)
-        while _unfinished(own):
+        while (last := _last_end(own)) is None:
             time.sleep(state["poll_seconds"])
-        return {"result": {"children": count}}
+        return {"result": {"children": count, "joined_after": time.time() - last}}
 
     return poll
+
+
+def _below(state: State, rest: list[int]) -> Tree:
+    return Tree(below=tuple(rest), poll_seconds=state.get("poll_seconds", 0), wait_seconds=state.get("wait_seconds", 0))
 
 
 def _start(session_id: UUID, starts: list[Start]) -> None:
@@ -86,12 +96,16 @@ def _start(session_id: UUID, starts: list[Start]) -> None:
         waits.delegate(sessions.lock(session_id), question, starts, needs=ChildrenNeeded.ALL, needed=0)
 
 
-def _unfinished(session_id: UUID) -> bool:
+def _last_end(session_id: UUID) -> float | None:
+    """When the last child ended, in seconds since 1970; None while one works."""
     with scoped():
-        return AgentSession.objects.filter(parent=session_id).exclude(status__in=FINAL).exists()
+        ends = AgentSession.objects.filter(parent=session_id).values_list("status", "finished_at")
+        return max(at.timestamp() for _, at in ends) if all(status in FINAL for status, _ in ends) else None
 
 
 def _works(state: State) -> State:
+    if mean := state.get("wait_seconds", 0):
+        time.sleep(random.uniform(0.5 * mean, 1.5 * mean))
     return {"result": {"children": 0}}
 
 
