@@ -20,7 +20,7 @@ from tests.agent_types import Context, State, Trace, begin, end, lead, line
 WORLD = "QUEENRIGHT_TEST_WORLD"
 PAUSE = "QUEENRIGHT_TEST_PAUSE"
 LINES, KNOWN = "lines", "known"
-TOOLS = ("change_world", "change_world_once", "ask_to_change_world", "change_world")  # of a specialist's workers
+TOOLS = ("change_world", "ask_to_change_world", "change_world_once", "change_world")  # of a specialist's workers
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What must be so when a mission has ended, whatever was done to it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -27,10 +27,10 @@ from tests.faults.agents import World
 Faults = list[str]
 
 
-def faults_of(mission_id: UUID, expected: Mapping[str, int], agents: int) -> Faults:
+def faults_of(mission_id: UUID, expected: Sequence[str], agents: int) -> Faults:
     """What is wrong with an ended mission, in sentences; none if all is well.
 
-    `expected`: how often each agent must have changed the world, by its name.
+    `expected`: the names of those who must have changed the world, each once.
     """
     found = _agents(mission_id, agents) + _effects(mission_id, expected) + _chains(mission_id)
     for sentence, stuck in STUCK.items():
@@ -55,13 +55,13 @@ def _agents(mission_id: UUID, agents: int) -> Faults:
     return [] if counts == {SessionStatus.SUCCEEDED: agents} else [f"the agents have ended as {counts}"]
 
 
-def _effects(mission_id: UUID, expected: Mapping[str, int]) -> Faults:
+def _effects(mission_id: UUID, expected: Sequence[str]) -> Faults:
     """Each effect happened exactly once, and the ledger says so."""
     world = World.read()
     rows = ToolExecution.objects.filter(session__root=mission_id)
     found: Mapping[str, Iterable[object]] = {
-        "lost effects": [name for name, times in expected.items() if world.names[name] < times],
-        "doubled effects": [name for name, times in expected.items() if world.names[name] > times],
+        "lost effects": [name for name in expected if not world.names[name]],
+        "doubled effects": [name for name in expected if world.names[name] > 1],
         "calls of which ledger and world differ": [
             row.pk for row in rows if row.status != ExecutionStatus.COMPLETED or world.effects[row.pk] != 1
         ],

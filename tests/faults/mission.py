@@ -1,7 +1,7 @@
 """One mission of 85 agents under faults, from its start to what must hold at its end."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import TypeVar
@@ -68,10 +68,10 @@ class Run:
         """Run a mission, with as many faults as happen before its end, but no more than `faults`."""
         self.missions += 1
         name = f"m{self.missions}"
-        root = start(name)
+        root = new_id()
+        patiently(lambda: start(root, name, BELOW))
         if self._until_ended(root, faults):
-            expected = {".".join([name, *map(str, place)]): 1 for place in product(*map(range, BELOW))}
-            found = patiently(lambda: checks.faults_of(root, expected, AGENTS))
+            found = patiently(lambda: checks.faults_of(root, workers(name, BELOW), AGENTS))
         else:
             found = patiently(lambda: [f"did not end: {checks.unfinished(root)}"])
         self.wrong += [f"{name}: {sentence}" for sentence in found]
@@ -119,23 +119,22 @@ class Run:
         return True
 
 
-def start(name: str) -> UUID:
+def start(mission_id: UUID, name: str, below: Sequence[int]) -> None:
     """Start a mission; whoever starts it again, because no answer came, starts it once."""
-    mission_id = new_id()
+    try:
+        make_mission(
+            Project.objects.get(),
+            User.objects.get(),
+            agent_type="faults.queen",
+            level=Level.QUEEN,
+            run_input=Brief(name=name, below=tuple(below)).model_dump(mode="json"),
+            session_id=mission_id,
+        )
+    except IntegrityError:
+        if not AgentSession.objects.filter(pk=mission_id).exists():
+            raise
 
-    def once() -> None:
-        try:
-            make_mission(
-                Project.objects.get(),
-                User.objects.get(),
-                agent_type="faults.queen",
-                level=Level.QUEEN,
-                run_input=Brief(name=name, below=BELOW).model_dump(mode="json"),
-                session_id=mission_id,
-            )
-        except IntegrityError:
-            if not AgentSession.objects.filter(pk=mission_id).exists():
-                raise
 
-    patiently(once)
-    return mission_id
+def workers(name: str, below: Sequence[int]) -> list[str]:
+    """The names of a mission's workers, each of whom is to change the world once."""
+    return [".".join([name, *map(str, place)]) for place in product(*map(range, below))]

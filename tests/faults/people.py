@@ -5,8 +5,7 @@ from uuid import UUID
 from agents.errors import AlreadyDecided, StaleVersion
 from agents.lifecycle import ApprovalStatus, WaitKind
 from agents.models import Approval, User
-from agents.services import approvals
-from agents.services.approvals import Decision
+from orchestrator.actions import approvals
 from tests.faults.agents import World
 from tests.stack import is_alive
 
@@ -26,7 +25,7 @@ def answer(mission_id: UUID, *, is_calm: bool) -> int:
                 continue
             doubts += 1
         try:
-            approvals.decide(approval.pk, Decision(verdict), by=User.objects.get(), version=approval.version)
+            approvals.decide(User.objects.get(), approval.pk, verdict=verdict, version=approval.version)
         except (AlreadyDecided, StaleVersion):  # the agent has found out by itself
             continue
     return doubts
