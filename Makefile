@@ -11,7 +11,7 @@ NODE := $(if $(HAS_NPM_LOCK),node_modules/.installed)
 NODE_DEV := $(if $(HAS_NPM_LOCK),node_modules/.installed-dev)
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command "make lock"
 
-.PHONY: up test coverage check bench clean lock
+.PHONY: up test coverage check bench faults clean lock
 .DELETE_ON_ERROR:
 
 # `fetch ...` runs uv: the machine's, or the one in the environment, or pip if neither is to be had.
@@ -50,6 +50,9 @@ check: $(VENV)/.installed-dev  ## format, lint, types, imports, migrations
 
 bench: $(VENV)/.installed-dev $(NODE_DEV)  ## figures of this machine
 	$(PY) -m benchmarks $(ARGS)
+
+faults: $(VENV)/.installed-dev  ## 20 minutes of kills, freezes and lost messages; SEED=7 for the same again
+	$(PY) -m tests.faults --seconds 1200 --least 200 $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 clean:  ## remove what was installed and built; with DATA=1 what was kept, too
 	@if [ "$(DATA)" = 1 ]; then $(PY) manage.py delete_data; fi

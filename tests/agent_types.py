@@ -55,12 +55,12 @@ def begin(state: State, runtime: Context) -> State:
     return {"steps": ["begin"]}
 
 
-def lead(level: str):
+def lead(level: str, child: str = ""):
     def delegate(state: State, runtime: Context) -> State:
         count, *rest = state["below"] or [0]
         tasks = [
             ChildTask(
-                agent_type=CHILD[level],
+                agent_type=child or CHILD[level],
                 name=f"{state['name']}.{number}",
                 goal="help",
                 input=Brief(name=f"{state['name']}.{number}", below=tuple(rest), tool=state["tool"]),

@@ -1,0 +1,168 @@
+"""Kills a mission's only worker right before or right after its n-th commit, for each n, and lets another one finish.
+
+`python -m tests.faults.points before 0 2` walks the 1st, 3rd, 5th … commit of a small mission. Each mission runs in
+two processes, forked from this one: the first is killed, the second finishes and checks. The walk is over with the
+first mission that nobody was killed in. Prints a line a mission, with what was wrong.
+"""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeVar
+from uuid import UUID
+
+import django
+from psycopg import Connection
+
+BELOW = (1, 1, 2)
+AGENTS = 5
+T = TypeVar("T")
+
+
+class Points:
+    """Counts the commits of this process, in whichever thread, and kills it at one of them."""
+
+    def __init__(self, dies_at: int, side: str) -> None:
+        """`side`: before or after."""
+        self._dies_at, self._side = dies_at, side
+        self._passed = 0
+        self._lock = Lock()
+
+    def passing(self, commit: Callable[[], T]) -> T:
+        """Commit, and die if it is time."""
+        with self._lock:
+            self._passed += 1
+            is_last = self._passed == self._dies_at
+        if is_last and self._side == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        done = commit()
+        if is_last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return done
+
+    def watch(self) -> None:
+        """Stand at all three ways to a commit: of Django's transactions, its single statements, and the saver's."""
+        from django.db.backends.signals import connection_created
+
+        from agents.checkpoints.statements import Statement
+        from orchestrator.postgresql.base import DatabaseWrapper
+
+        commit, rows, passing = DatabaseWrapper._commit, Statement.rows, self.passing
+
+        def committing(wrapper: DatabaseWrapper) -> None:
+            passing(lambda: commit(wrapper))
+
+        def writing(statement: Statement, connection: Connection[Any], parameters: Any) -> list[tuple[Any, ...]]:
+            is_point = connection.autocommit and b"INSERT INTO" in statement.numbered
+            send = lambda: rows(statement, connection, parameters)  # noqa: E731  # shorter than a third function
+            return passing(send) if is_point else send()
+
+        DatabaseWrapper._commit = committing
+        Statement.rows = writing
+        connection_created.connect(self._stand_by, weak=False)
+
+    def _stand_by(self, connection: Any, **kwargs: Any) -> None:
+        if self._executing not in connection.execute_wrappers:
+            connection.execute_wrappers.append(self._executing)
+
+    def _executing(self, execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        if context["connection"].in_atomic_block or sql.lstrip().upper().startswith(("SELECT", "SET", "SHOW")):
+            return execute(sql, parameters, many, context)
+        return self.passing(lambda: execute(sql, parameters, many, context))
+
+
+def work(root: UUID, name: str) -> None:
+    """Start the mission if nobody has, and do all that there is to be done for it, alone, until it ends."""
+    from agents.lifecycle import FINAL
+    from agents.models import AgentSession
+    from agents.roles import Level
+    from orchestrator import sweeper
+    from orchestrator.runtime import runner
+    from tests.faults import people
+    from tests.faults.mission import start
+
+    if not AgentSession.objects.filter(pk=root).exists():
+        start(root, name, BELOW)
+    for _ in range(100):
+        if AgentSession.objects.get(pk=root).status in FINAL:
+            return
+        for level in Level:
+            while runner.run_next(level) is not None:
+                pass
+        people.answer(root, is_calm=True)
+        sweeper.requeue_lost()
+        sweeper.cancel_abandoned()
+    raise AssertionError(f"{name} does not end")
+
+
+def take_over(root: UUID, name: str) -> Sequence[str]:
+    """Finish what a dead process began, without waiting for its leases; what is wrong then."""
+    from django.db.models.functions import Now
+
+    from agents.models import SessionLease
+    from tests.faults import checks
+    from tests.faults.mission import workers
+
+    SessionLease.objects.update(until=Now() - timedelta(seconds=1))
+    work(root, name)
+    return checks.faults_of(root, workers(name, BELOW), AGENTS)
+
+
+def forked(task: Callable[[], object]) -> int:
+    """How a process ends that does `task` and nothing else; below zero: the signal that killed it."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    try:
+        wrong = task()
+    except BaseException:  # noqa: BLE001  # a process that was forked must not go on as its parent
+        wrong = traceback.format_exc()
+    if wrong:
+        sys.stdout.write(f"{wrong}\n")
+    sys.stdout.flush()
+    os._exit(1 if wrong else 0)
+
+
+def walk(side: str, first: int, step: int) -> int:
+    """Walk the points; how many missions went wrong."""
+    from agents.ids import new_id
+
+    wrong = 0
+    for dies_at in count(first + 1, step):
+        root, name = new_id(), f"{side}{dies_at}"
+
+        def run(dies_at: int = dies_at, root: UUID = root, name: str = name) -> None:
+            Points(dies_at, side).watch()
+            work(root, name)
+
+        died = forked(run)
+        finished = forked(lambda root=root, name=name: take_over(root, name))
+        sys.stdout.write(f"{side} commit {dies_at}: {died}, then {finished}\n")
+        wrong += finished != 0 or died not in (0, -signal.SIGKILL)
+        if died != -signal.SIGKILL:
+            return wrong
+    raise AssertionError("count() never ends")
+
+
+def main() -> int:
+    """Returns the exit status."""
+    django.setup()
+    from orchestrator.runtime.agent_types import graph_for
+    from tests.faults.agents import WORLD, make_world
+
+    make_world(Path(os.environ[WORLD]))
+    for level in ("queen", "architect", "specialist", "worker"):
+        graph_for(f"faults.{level}")
+    side, first, step = sys.argv[1:]
+    return 1 if walk(side, int(first), int(step)) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

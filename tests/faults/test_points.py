@@ -1,0 +1,49 @@
+"""A worker dies right before and right after each of its commits, and another one finishes: once, and whole."""
+
+import os
+import re
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+import pytest
+from django.db import connection
+
+from orchestrator.env import BASE_DIR
+from tests.factories import make_project, make_user
+from tests.faults.agents import PAUSE, WORLD
+
+FEWEST = 40  # commits of the mission: fewer, and not all of them are counted
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("side", "first"),
+    [
+        pytest.param(side, first, marks=pytest.mark.xdist_group(f"points {side} {first}"))
+        for side in ("before", "after")
+        for first in (0, 1)
+    ],
+)
+def test_a_worker_may_die_at_any_commit(redis_client, tmp_path, side, first):
+    make_project(make_user())
+    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults.points", side, str(first), "2"],
+        cwd=BASE_DIR,
+        env=os.environ
+        | {
+            "DATABASE_URL": url.geturl(),
+            "DJANGO_SETTINGS_MODULE": "orchestrator.settings",
+            "QUEENRIGHT_AGENT_MODULES": "tests.faults.agents",
+            WORLD: str(tmp_path / "world"),
+            PAUSE: "0",
+            "QUEENRIGHT_POOL_SIZE": "10",  # as in a worker: the saver then writes on connections of the pool
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    killed = re.findall(rf"{side} commit \d+: -9, then 0", done.stdout)
+    assert len(killed) > FEWEST / 2, done.stdout
