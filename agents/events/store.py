@@ -129,7 +129,9 @@ def record(
     The caller holds the aggregate's row. What an agent does is caused by the move that set it going, unless
     `causes` knows better. Returns the event's id. Raises HeadMoved when the aggregate is not at `expected_version`.
     """
-    cause = causation_id or causes.cause() or (session.move_id if actor.id == session.pk else None)
+    cause = causation_id or causes.cause()
+    if cause is None and actor.id == session.pk and session.move_id != event_id:
+        cause = session.move_id
     entry = Entry(
         event,
         aggregate_id or session.pk,
