@@ -74,6 +74,18 @@ class StaleVersion(DomainError):
     code = "stale_version"
 
 
+class HeadMoved(StaleVersion):
+    """Something else has happened to it meanwhile. `data` has `aggregate_id`, `expected` and `version`."""
+
+    code = "head_moved"
+
+
+class UnknownEvent(DomainError):
+    """This event is of a type or version that is not known here."""
+
+    code = "unknown_event"
+
+
 class LedgerConflict(DomainError):
     """This tool call is already another call."""
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from kombu.exceptions import ChannelError, OperationalError
 
 from agents.actor import SYSTEM
+from agents.events import causes
 from agents.lifecycle import SessionStatus
 from agents.models import AgentSession
 from agents.roles import Level
@@ -33,8 +34,9 @@ def requeue_lost() -> None:
 
 def cancel_abandoned() -> None:
     """Stop agents whose parent has ended or gone on without them."""
-    for session_id in waits.abandoned():
-        control.cancel(session_id, actor=SYSTEM, reason="The agent above has gone on without it.")
+    for session_id, move_id in waits.abandoned().items():
+        with causes.caused_by(move_id):
+            control.cancel(session_id, actor=SYSTEM, reason="The agent above has gone on without it.")
 
 
 def ring_forgotten() -> None:

@@ -1,37 +1,52 @@
-"""Appends events in the transaction of the change, and tells listeners after commit."""
+"""Appends events in the transaction of the change, tells listeners after commit, and reads events back."""
 
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from agents.actor import Actor
+from agents.errors import HeadMoved
+from agents.events import causes, chain, rows
 from agents.events.digests import canonical
+from agents.events.rows import Row
 from agents.events.types import Event
+from agents.events.upcasting import typed
 from agents.ids import new_id
-from agents.models import AgentEvent, AgentSession, EventHead
+from agents.models import AgentSession, EventHead
 
-# One statement: the head's row is locked, its version and hash go on, the event takes both.
-APPEND = """
+# One statement: the head's row is locked, its version, time and hash go on, the event takes them. An aggregate's time
+# never goes back, so that its state at a time is its state at a version.
+_APPEND = """
 WITH head AS (
-    INSERT INTO agent_event_heads AS h (aggregate_id, aggregate_type, project_id, version, hash)
-    VALUES (%(aggregate_id)s, %(aggregate_type)s, %(project_id)s, 1,
-            sha256(convert_to('1:' || %(body)s, 'UTF8')))
-    ON CONFLICT (aggregate_id) DO UPDATE SET version = h.version + 1,
-        hash = sha256(h.hash || convert_to((h.version + 1) || ':' || %(body)s, 'UTF8'))
-    RETURNING version, hash
+    INSERT INTO agent_event_heads AS h (aggregate_id, aggregate_type, project_id, version, at, hash)
+    SELECT %(aggregate_id)s::uuid, %(aggregate_type)s, %(project_id)s::uuid, 1, now.at, sha256(convert_to(
+        '1:' || (extract(epoch FROM now.at) * 1000000)::bigint || ':' || %(body)s, 'UTF8'))
+    FROM (SELECT coalesce(%(at)s::timestamptz, clock_timestamp()) AS at) AS now
+    {if_new}
+    ON CONFLICT (aggregate_id) DO UPDATE SET version = h.version + 1, at = greatest(h.at, excluded.at),
+        hash = sha256(h.hash || convert_to((h.version + 1) || ':'
+            || (extract(epoch FROM greatest(h.at, excluded.at)) * 1000000)::bigint || ':' || %(body)s, 'UTF8'))
+    {if_known}
+    RETURNING version, at, hash
 )
 INSERT INTO agent_events (event_id, project_id, event_type, aggregate_id, aggregate_type, event_data, metadata,
                           timestamp, version, correlation_id, causation_id, hash)
 SELECT %(event_id)s::uuid, %(project_id)s::uuid, %(event_type)s, %(aggregate_id)s::uuid, %(aggregate_type)s,
        %(data)s::jsonb, %(metadata)s::jsonb,
-       coalesce(%(at)s::timestamptz, clock_timestamp()), head.version, %(correlation_id)s::uuid,
+       head.at, head.version, %(correlation_id)s::uuid,
        %(causation_id)s::uuid, head.hash
 FROM head"""
+APPEND = _APPEND.format(if_new="", if_known="")
+APPEND_TO_VERSION = _APPEND.format(
+    if_new="""WHERE %(expected_version)s = 0
+        OR EXISTS (SELECT FROM agent_event_heads WHERE aggregate_id = %(aggregate_id)s::uuid)""",
+    if_known="WHERE h.version = %(expected_version)s",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +72,36 @@ class Entry:
     causation_id: UUID | None = None
     at: datetime | None = None  # of what happened elsewhere, with who did it there
     origin: str = ""
+    event_id: UUID | None = None
+    expected_version: int | None = None  # of the aggregate before this event; 0: there was none
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An event as it was stored, in its type of today."""
+
+    event_id: UUID
+    aggregate_id: UUID
+    version: int
+    at: datetime
+    actor: str
+    mission_id: UUID
+    causation_id: UUID | None
+    event: Event
+
+    @classmethod
+    def of(cls, row: Row) -> "Stored":
+        """The event of a row. Raises UnknownEvent."""
+        return cls(
+            row.event_id,
+            row.aggregate_id,
+            row.version,
+            row.at,
+            row.metadata.get("actor", ""),
+            row.correlation_id,
+            row.causation_id,
+            typed(row.event_type, row.schema, row.data),
+        )
 
 
 Listener = Callable[[Sequence[Recorded]], None]
@@ -76,30 +121,87 @@ def record(
     actor: Actor,
     aggregate_id: UUID | None = None,
     causation_id: UUID | None = None,
+    event_id: UUID | None = None,
+    expected_version: int | None = None,
 ) -> UUID:
     """Append `event` to a session's chain, or to `aggregate_id`'s where it belongs to another aggregate.
 
-    The caller holds the aggregate's row. Returns the event's id.
+    The caller holds the aggregate's row. What an agent does is caused by the move that set it going, unless
+    `causes` knows better. Returns the event's id. Raises HeadMoved when the aggregate is not at `expected_version`.
     """
-    entry = Entry(event, aggregate_id or session.pk, session.project_id, session.root_id, actor, causation_id)
+    cause = causation_id or causes.cause()
+    if cause is None and actor.id == session.pk and session.move_id != event_id:
+        cause = session.move_id
+    entry = Entry(
+        event,
+        aggregate_id or session.pk,
+        session.project_id,
+        session.root_id,
+        actor,
+        cause,
+        event_id=event_id,
+        expected_version=expected_version,
+    )
     return record_all([entry])[0]
 
 
 def record_all(entries: Iterable[Entry]) -> list[UUID]:
-    """Append events of several aggregates at once, in order of aggregate so that two writers cannot deadlock."""
+    """Append events of several aggregates at once, in order of aggregate so that two writers cannot deadlock.
+
+    Raises HeadMoved when one of them is not at the version that its entry expects; then nothing is written.
+    """
     ordered = sorted(entries, key=lambda entry: entry.aggregate_id)
     if not ordered:
         return []
-    rows = [_row(entry) for entry in ordered]
-    with connection.cursor() as cursor:
-        cursor.executemany(APPEND, rows)
+    filled = [_row(entry) for entry in ordered]
+    if any(entry.expected_version is not None for entry in ordered):
+        _append_to_versions(filled)
+    else:
+        with connection.cursor() as cursor:
+            cursor.executemany(APPEND, filled)
     recorded = [
         Recorded(row["event_id"], entry.project_id, entry.mission_id, entry.aggregate_id, entry.event)
-        for row, entry in zip(rows, ordered, strict=True)
+        for row, entry in zip(filled, ordered, strict=True)
     ]
     for listener in _listeners:
         transaction.on_commit(_telling(listener, recorded), robust=True)
-    return [row["event_id"] for row in rows]
+    return [row["event_id"] for row in filled]
+
+
+def _append_to_versions(filled: Sequence[dict[str, Any]]) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        for row in filled:
+            cursor.execute(APPEND if row["expected_version"] is None else APPEND_TO_VERSION, row)
+            if not cursor.rowcount:
+                head = EventHead.objects.filter(pk=row["aggregate_id"]).first()
+                raise HeadMoved(
+                    aggregate_id=row["aggregate_id"],
+                    expected=row["expected_version"],
+                    version=head.version if head else 0,
+                )
+
+
+def load(
+    aggregate_id: UUID,
+    *,
+    after: int = 0,
+    until_version: int | None = None,
+    until_time: datetime | None = None,
+) -> Iterator[Stored]:
+    """The events of an aggregate in order, archived ones too: those behind version `after`, up to a version or time.
+
+    Raises UnknownEvent at the first that is of a type or version that is not known.
+    """
+    head = EventHead.objects.filter(pk=aggregate_id).first()
+    if head is None:
+        return
+    for row in takewhile(
+        lambda row: (
+            (until_version is None or row.version <= until_version) and (until_time is None or row.at <= until_time)
+        ),
+        rows.of_head(head, after=after),
+    ):
+        yield Stored.of(row)
 
 
 def adopt(entries: Iterable[Entry]) -> None:
@@ -116,9 +218,14 @@ def _telling(listener: Listener, recorded: Sequence[Recorded]) -> Callable[[], N
 
 
 def _row(entry: Entry) -> dict[str, Any]:
-    event_id = new_id()
+    event_id = entry.event_id or new_id()
+    causation_id = entry.causation_id or causes.cause()
     data = asdict(entry.event)
-    metadata = {"actor": str(entry.actor)} | ({"origin": entry.origin} if entry.origin else {})
+    metadata: dict[str, Any] = {"actor": str(entry.actor)}
+    if entry.origin:
+        metadata["origin"] = entry.origin
+    if entry.event.schema > 1:
+        metadata[rows.SCHEMA] = entry.event.schema
     return {
         "event_id": event_id,
         "project_id": entry.project_id,
@@ -128,49 +235,29 @@ def _row(entry: Entry) -> dict[str, Any]:
         "data": canonical(data).decode(),
         "metadata": canonical(metadata).decode(),
         "correlation_id": entry.mission_id,
-        "causation_id": entry.causation_id,
+        "causation_id": causation_id,
         "at": entry.at,
-        "body": _body(
+        "expected_version": entry.expected_version,
+        "body": chain.body(
             event_id,
             entry.event.event_type,
             entry.aggregate_id,
             data,
             metadata,
             entry.mission_id,
-            entry.causation_id,
+            causation_id,
+            entry.project_id,
         ).decode(),
     }
 
 
-def _body(
-    event_id: UUID,
-    event_type: str,
-    aggregate_id: UUID,
-    data: dict[str, Any],
-    metadata: dict[str, Any],
-    correlation_id: UUID,
-    causation_id: UUID | None,
-) -> bytes:
-    return canonical([event_id, event_type, aggregate_id, data, metadata, correlation_id, causation_id])
-
-
 def first_break(aggregate_id: UUID) -> int | None:
     """The first version of an aggregate's chain that is missing or was changed; None for a sound chain."""
-    known = b""
-    version = 0
-    for row in AgentEvent.objects.filter(aggregate_id=aggregate_id).order_by("version").iterator():
-        version += 1
-        body = _body(
-            row.event_id,
-            row.event_type,
-            row.aggregate_id,
-            row.event_data,
-            row.metadata,
-            row.correlation_id,
-            row.causation_id,
-        )
-        known = hashlib.sha256(known + f"{version}:".encode() + body).digest()
-        if row.version != version or known != bytes(row.hash):
-            return version
     head = EventHead.objects.filter(pk=aggregate_id).first()
-    return version + 1 if head and head.version != version else None
+    if head is None:
+        return None
+    walk = chain.Chain()
+    for row in rows.of_head(head):
+        if walk.fault(row):
+            return walk.version + 1
+    return walk.version + 1 if walk.fault_of_head(head.version, bytes(head.hash)) else None

@@ -4,13 +4,28 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
+KINDS: dict[str, type["Event"]] = {}
+"""All kinds of events by name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Base of all events: `event_type` names the kind, `aggregate_type` what it happened to."""
+    """Base of all events: `event_type` names the kind, `aggregate_type` what it happened to.
+
+    `schema` is the version of the kind's fields. Whoever changes them raises it, and registers in `upcasting` how
+    rows of the version before are read; a new field that has a default needs neither.
+    """
 
     event_type: ClassVar[str]
     aggregate_type: ClassVar[str] = "session"
+    schema: ClassVar[int] = 1
+
+    def __init_subclass__(cls) -> None:
+        """Make the kind known. Raises TypeError when another has its name."""
+        known = KINDS.get(cls.event_type, cls)
+        if (known.__module__, known.__name__) != (cls.__module__, cls.__name__):
+            raise TypeError(f"{known.__name__} and {cls.__name__} are both called {cls.event_type}.")
+        KINDS[cls.event_type] = cls  # a dataclass with slots is made twice: the second is the one in use
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

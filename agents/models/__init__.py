@@ -2,7 +2,7 @@
 
 from agents.models.accounts import AuditEntry, Membership, Project, User
 from agents.models.coordination import AgentCommunication, AgentCoordination, AgentParticipant, AgentWorkflow
-from agents.models.events import AgentEvent, EventHead, EventSnapshot
+from agents.models.events import AgentEvent, EventArchive, EventConsumer, EventHead, EventSnapshot
 from agents.models.messages import AgentMessage, ModelCall
 from agents.models.rewinds import Rewind
 from agents.models.sessions import AgentRun, AgentSession, SessionLease, SessionWait
@@ -23,6 +23,8 @@ __all__ = [
     "Approval",
     "AuditEntry",
     "ChannelVersion",
+    "EventArchive",
+    "EventConsumer",
     "EventHead",
     "EventSnapshot",
     "Membership",

@@ -55,7 +55,8 @@ class AgentSession(models.Model):
 
     A fork began with the state `forked_at` of `forked_from`; nobody waits for it. After a rewind a child may be
     started again: the new one then `stands_for` the old one. `kept` names tool calls that a rewind left standing:
-    their results answer the same calls of this session, and of those below it.
+    their results answer the same calls of this session, and of those below it. `move_id` is the event that gave it
+    its status: what it does there is caused by that.
     """
 
     session_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -94,6 +95,7 @@ class AgentSession(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     moved_at = models.DateTimeField(db_default=Now())
+    move_id = models.UUIDField(null=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)

@@ -14,7 +14,9 @@ from agents.checkpoints.archives import Writer
 from agents.checkpoints.errors import StateDamaged
 from agents.checkpoints.serializer import StrictSerializer
 from agents.checkpoints.threads import config_of
-from agents.models import AgentEvent, AgentSession, AgentState, StateWrite
+from agents.events import rows
+from agents.events.rows import Row
+from agents.models import AgentSession, AgentState, EventHead, StateWrite
 from agents.services.archive_format import FORMAT, VERSION
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def pieces(session: AgentSession, saver: BaseCheckpointSaver[str]) -> Iterator[b
     yield from _section("runs", session.runs.order_by("number").values(*_RUN))
     yield from _section("messages", map(_message, session.messages.order_by("created_at").iterator()))
     yield from _section("tools", session.executions.order_by("created_at").values(*_TOOL).iterator())
-    yield from _section("events", map(_event, _events(session).iterator()))
+    yield from _section("events", map(_event, _events(session)))
     damaged: list[UUID] = []
     yield from _section("checkpoints", _checkpoints(session, saver, damaged))
     yield b',"damaged":' + orjson.dumps(damaged) + b"}\n"
@@ -72,16 +74,19 @@ def _message(message: Any) -> dict[str, Any]:
     }
 
 
-def _events(session: AgentSession) -> Any:
-    return AgentEvent.objects.filter(aggregate_id=session.pk, aggregate_type="session").order_by("version")
+def _events(session: AgentSession) -> Iterator[Row]:
+    head = EventHead.objects.filter(pk=session.pk).first()
+    return rows.of_head(head) if head else iter(())
 
 
-def _event(event: AgentEvent) -> dict[str, Any]:
+def _event(row: Row) -> dict[str, Any]:
+    versioned = {"schema_version": row.schema} if row.schema > 1 else {}
     return {
-        "event_type": event.event_type,
-        "data": event.event_data,
-        "actor": event.metadata.get("origin") or event.metadata.get("actor", ""),
-        "timestamp": event.timestamp,
+        "event_type": row.event_type,
+        **versioned,
+        "data": row.data,
+        "actor": row.metadata.get("origin") or row.metadata.get("actor", ""),
+        "timestamp": row.at,
     }
 
 

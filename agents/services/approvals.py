@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from agents.actor import SYSTEM, Actor, agent, person
 from agents.errors import AlreadyDecided, InvalidInput, NotFound, StaleVersion
-from agents.events import store
+from agents.events import causes, store
 from agents.events.digests import digest
 from agents.events.types import ApprovalDecided, ApprovalRequested
 from agents.ids import derived_id
@@ -108,7 +108,7 @@ def decide(approval_id: UUID, decision: Decision, *, by: User, version: int) -> 
     if not changed:
         raise _refusal(approval_id)
     approval.refresh_from_db()
-    _record(approval, session, actor=person(by.pk))
+    decided = _record(approval, session, actor=person(by.pk))
     audit.record(
         by.pk,
         f"approval.{decision.verdict}",
@@ -116,7 +116,8 @@ def decide(approval_id: UUID, decision: Decision, *, by: User, version: int) -> 
         target=("approval", approval.pk),
         detail={"edited": edited is not None, "digest": approval.effective_digest},
     )
-    waits.answer(session, wait, _answer(approval))
+    with causes.caused_by(decided):
+        waits.answer(session, wait, _answer(approval))
     return approval
 
 
@@ -150,8 +151,8 @@ def _answer(approval: Approval) -> dict[str, Any]:
     }
 
 
-def _record(approval: Approval, session: AgentSession, *, actor: Actor) -> None:
-    store.record(
+def _record(approval: Approval, session: AgentSession, *, actor: Actor) -> UUID:
+    return store.record(
         ApprovalDecided(
             session_id=session.pk,
             status=approval.status,
@@ -182,13 +183,13 @@ def dispel_doubt(execution_id: UUID) -> None:
     session = sessions.lock(session_id)
     for approval in doubts.select_for_update(no_key=True):
         wait = SessionWait.objects.select_for_update(no_key=True).get(pk=approval.wait_id)
-        _withdraw(approval, session, "It did happen: the result came late.")
-        waits.answer(session, wait, {**_answer(approval), "type": "done"})
+        with causes.caused_by(_withdraw(approval, session, "It did happen: the result came late.")):
+            waits.answer(session, wait, {**_answer(approval), "type": "done"})
 
 
-def _withdraw(approval: Approval, session: AgentSession, reason: str) -> None:
+def _withdraw(approval: Approval, session: AgentSession, reason: str) -> UUID:
     approval.status, approval.reason = ApprovalStatus.WITHDRAWN, reason
     approval.decided_at = timezone.now()
     approval.version += 1
     approval.save(update_fields=["status", "reason", "decided_at", "version"])
-    _record(approval, session, actor=SYSTEM)
+    return _record(approval, session, actor=SYSTEM)

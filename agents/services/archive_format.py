@@ -91,9 +91,10 @@ class ToolRecord(Record):
 
 
 class EventRecord(Record):
-    """An event of it."""
+    """An event of it. `schema_version` is the version of its type's fields."""
 
     event_type: Short
+    schema_version: int = 1
     data: dict[str, JsonValue]
     actor: Short
     timestamp: AwareDatetime

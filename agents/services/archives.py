@@ -1,22 +1,23 @@
 """Reading the file of a session that ran elsewhere: it becomes a new one that has ended."""
 
 from collections.abc import Iterator
-from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
 import orjson
 from django.db import DataError, IntegrityError, transaction
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from agents.actor import Actor
 from agents.checkpoints.archives import ArchiveDamaged, Reader
 from agents.checkpoints.saver import QueenrightSaver
 from agents.checkpoints.serializer import StrictSerializer
 from agents.checkpoints.threads import config_of
+from agents.errors import UnknownEvent
 from agents.events import store, types
 from agents.events.digests import digest
 from agents.events.types import Event, SessionImported
+from agents.events.upcasting import typed
 from agents.ids import derived_id, new_id
 from agents.lifecycle import FINAL, RunStatus, SessionStatus
 from agents.models import (
@@ -32,7 +33,6 @@ from agents.models import (
 from agents.services.archive_format import FORMAT, VERSION, ArchiveRecord, CheckpointRecord, EventRecord
 
 _FRESH = {"session_id", "run_id", "message_id", "parent_id", "execution_id"}  # ids of ours in their place
-_EVENTS = {kind.event_type: kind for kind in Event.__subclasses__() if kind.aggregate_type == "session"}
 
 
 def read(data: bytes) -> ArchiveRecord:
@@ -196,15 +196,15 @@ def _versions(told: CheckpointRecord) -> dict[str, str]:
 
 
 def _event(told: EventRecord) -> Event:
-    kind = _EVENTS.get(told.event_type)
     try:
-        if kind is not None and set(told.data) <= {field.name for field in fields(kind)}:
-            if kind in (types.SessionCreated, types.SessionMoved):
-                SessionStatus(str(told.data["status"]))
-            return TypeAdapter(kind).validate_python(told.data)
-    except (ValueError, KeyError):
-        pass
-    raise ArchiveDamaged(f"The event {told.event_type} does not fit this version.")
+        event = typed(told.event_type, told.schema_version, told.data)
+        if isinstance(event, types.SessionCreated | types.SessionMoved):
+            SessionStatus(event.status)
+    except (UnknownEvent, ValueError):
+        event = None
+    if event is None or event.aggregate_type != "session":
+        raise ArchiveDamaged(f"The event {told.event_type} does not fit this version.")
+    return event
 
 
 def _history(archive: ArchiveRecord, session: AgentSession, events: list[Event], actor: Actor) -> None:

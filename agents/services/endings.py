@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.actor import SYSTEM, Actor
+from agents.events import causes
 from agents.lifecycle import RunStatus, SessionStatus
 from agents.models import AgentSession
 from agents.services import approvals, coordination, sessions, waits
@@ -29,6 +30,7 @@ def finish(session: AgentSession, ending: Ending, *, actor: Actor = SYSTEM) -> N
     """End a locked session. The parent's wait is counted down, and answered with the last child it needed."""
     sessions.end_run(session, _RUN[ending.status], output=ending.output, error=ending.error, code=ending.code)
     sessions.move(session, ending.status, actor=actor, cause=ending.code)
-    approvals.withdraw(session, ending.error or f"The agent has {ending.status}.")
-    coordination.report(session)
-    waits.count_down(session)
+    with causes.caused_by(session.move_id):
+        approvals.withdraw(session, ending.error or f"The agent has {ending.status}.")
+        coordination.report(session)
+        waits.count_down(session)

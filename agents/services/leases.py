@@ -11,6 +11,7 @@ from django.db.models import F
 from agents.actor import SYSTEM
 from agents.events import store
 from agents.events.types import SessionMoved
+from agents.ids import new_id
 from agents.lifecycle import Control, RunStatus, SessionStatus
 from agents.models import AgentSession
 from agents.roles import Level
@@ -19,7 +20,7 @@ from agents.services import sessions
 # The best queued session of a level in a project that is not full. Priority first, then who has waited longest.
 CLAIM = """
 WITH best AS (
-    SELECT s.session_id, s.status AS previous FROM agent_sessions s
+    SELECT s.session_id, s.move_id AS queued_by FROM agent_sessions s
     WHERE s.level = %(level)s AND s.status = 'queued'
       AND (SELECT count(*) FROM agent_sessions r WHERE r.project_id = s.project_id AND r.status = 'running')
           < %(max_running)s
@@ -28,16 +29,16 @@ WITH best AS (
 ), claimed AS (
     UPDATE agent_sessions s
     SET status = 'running', attempt = attempt + 1, moved_at = now(), updated_at = now(),
-        started_at = coalesce(started_at, now())
+        started_at = coalesce(started_at, now()), move_id = %(move_id)s
     FROM best WHERE s.session_id = best.session_id
-    RETURNING s.session_id, s.project_id, s.attempt
+    RETURNING s.session_id, s.project_id, s.attempt, best.queued_by
 ), leased AS (
     INSERT INTO session_leases (session_id, project_id, attempt, until, holder)
     SELECT session_id, project_id, attempt, now() + make_interval(secs => %(lease)s), %(holder)s FROM claimed
     ON CONFLICT (session_id) DO UPDATE
         SET attempt = excluded.attempt, until = excluded.until, holder = excluded.holder
 )
-SELECT session_id FROM claimed"""
+SELECT session_id, queued_by FROM claimed"""
 BEAT = """
 UPDATE session_leases l SET until = now() + make_interval(secs => %(lease)s)
 FROM unnest(%(sessions)s::uuid[], %(attempts)s::int[]) AS held(session_id, attempt)
@@ -62,9 +63,17 @@ class Holding:
 @transaction.atomic
 def claim(level: Level, *, holder: str, lease: timedelta, max_running: int) -> AgentSession | None:
     """Take the best queued session of `level`; None when there is none. `holder` names the process."""
+    move_id = new_id()
     with connection.cursor() as cursor:
         cursor.execute(
-            CLAIM, {"level": level, "max_running": max_running, "lease": lease.total_seconds(), "holder": holder}
+            CLAIM,
+            {
+                "level": level,
+                "max_running": max_running,
+                "lease": lease.total_seconds(),
+                "holder": holder,
+                "move_id": move_id,
+            },
         )
         row = cursor.fetchone()
     if row is None:
@@ -80,6 +89,8 @@ def claim(level: Level, *, holder: str, lease: timedelta, max_running: int) -> A
         ),
         session,
         actor=SYSTEM,
+        causation_id=row[1],
+        event_id=move_id,
     )
     return session
 

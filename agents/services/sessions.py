@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from agents.actor import Actor, person
 from agents.errors import InvalidTransition, NotFound, RewindUnderWay
-from agents.events import store
+from agents.events import causes, store
 from agents.events.types import SessionControlled, SessionCreated, SessionMoved, SessionRunStarted
 from agents.ids import derived_id, new_id
 from agents.lifecycle import (
@@ -84,10 +84,11 @@ def start_mission(
         root_id=session_id,
         space=ValueSpace.objects.create(pk=session_id),
         metadata=metadata or {},
+        move_id=new_id(),
     )
     AgentSession.objects.bulk_create([session])
     _first_runs([session], [start])
-    store.record(created(session), session, actor=actor)
+    store.record(created(session), session, actor=actor, event_id=session.move_id)
     return session
 
 
@@ -125,13 +126,23 @@ def start_children(
             metadata=parent.metadata,
             kept=parent.kept,
             stands_for=before.get(position),
+            move_id=new_id(),
         )
         for position, start in enumerate(starts)
     ]
     AgentSession.objects.bulk_create(children)
     _first_runs(children, starts)
     store.record_all(
-        store.Entry(created(child), child.pk, child.project_id, child.root_id, actor) for child in children
+        store.Entry(
+            created(child),
+            child.pk,
+            child.project_id,
+            child.root_id,
+            actor,
+            causes.cause() or parent.move_id,
+            event_id=child.move_id,
+        )
+        for child in children
     )
     return children
 
@@ -163,11 +174,12 @@ def start_fork(
         forked_from=origin,
         forked_at=checkpoint_id,
         kept=list(kept),
+        move_id=new_id(),
     )
     AgentSession.objects.bulk_create([fork])
     start = Start(fork.agent_type, Level(fork.level), fork.name, fork.goal, last.input if last else {})
     _first_runs([fork], [start], command="fork")
-    store.record(created(fork), fork, actor=person(user.pk))
+    store.record(created(fork), fork, actor=person(user.pk), event_id=fork.move_id)
     return fork
 
 
@@ -221,10 +233,12 @@ def move(session: AgentSession, target: SessionStatus, *, actor: Actor, cause: s
     if previous in _SET_GOING_BY_PEOPLE and target is not SessionStatus.CANCELLED:
         check_unheld(session)
     now = timezone.now()
+    before = session.move_id
     session.status = target
+    session.move_id = new_id()
     session.moved_at = session.updated_at = now
     session.finished_at = now if target in FINAL else None
-    fields = ["status", "moved_at", "updated_at", "finished_at"]
+    fields = ["status", "move_id", "moved_at", "updated_at", "finished_at"]
     if target in FINAL:
         session.control = Control.NONE
         fields.append("control")
@@ -242,6 +256,8 @@ def move(session: AgentSession, target: SessionStatus, *, actor: Actor, cause: s
         ),
         session,
         actor=actor,
+        causation_id=causes.cause() or (before if actor.id == session.pk else None),
+        event_id=session.move_id,
     )
 
 

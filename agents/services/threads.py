@@ -8,6 +8,7 @@ from django.db import transaction
 
 from agents.actor import SYSTEM
 from agents.events import store
+from agents.ids import new_id
 from agents.models import AgentSession, ValueSpace
 from agents.roles import Level
 from agents.services import sessions
@@ -41,9 +42,10 @@ def for_project(project: Project, owner: Any) -> EnsureThread:
                     "root_id": session_id,
                     "thread_id": thread_id,
                     "space_id": session_id,
+                    "move_id": new_id(),
                 },
             )
             if is_new:
-                store.record(sessions.created(session), session, actor=SYSTEM)
+                store.record(sessions.created(session), session, actor=SYSTEM, event_id=session.move_id)
 
     return ensure

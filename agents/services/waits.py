@@ -212,14 +212,17 @@ def are_open(session: AgentSession, interrupt_ids: Sequence[str]) -> bool:
 
 
 @transaction.atomic
-def abandoned(limit: int = 200) -> list[UUID]:
-    """Sessions that still work for a parent that has ended or gone on without them. Nobody waits for a fork."""
-    return list(
+def abandoned(limit: int = 200) -> dict[UUID, UUID | None]:
+    """Sessions that still work for a parent that has ended or gone on without them. Nobody waits for a fork.
+
+    Each with the parent's last move, which shows that it did so.
+    """
+    return dict(
         AgentSession.objects.active()
         .filter(parent__isnull=False, parent_wait__isnull=False)
         .exclude(
             parent__status__in=[s for s in SessionStatus if s not in FINAL],
             parent_wait__answered_at__isnull=True,
         )
-        .values_list("pk", flat=True)[:limit]
+        .values_list("pk", "parent__move_id")[:limit]
     )

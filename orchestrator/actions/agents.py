@@ -5,29 +5,34 @@ from uuid import UUID
 
 from agents import access
 from agents.actor import Actor, person
+from agents.events import causes
 from agents.lifecycle import ACTIVE
 from agents.models import AgentSession, User
 from agents.roles import Role
 from agents.services import audit, control
 
 
+@causes.act()
 def cancel(user: User, session_id: UUID, *, reason: str = "") -> int:
     """Stop an agent and all below it; how many were concerned."""
     told = reason.strip() or f"Stopped by {user.get_username()}."
     return _each(user, session_id, "session.cancel", lambda one, actor: control.cancel(one, actor=actor, reason=told))
 
 
+@causes.act()
 def pause(user: User, session_id: UUID, *, reason: str = "") -> int:
     """Let an agent and all below it rest; how many were concerned."""
     told = reason.strip() or f"Paused by {user.get_username()}."
     return _each(user, session_id, "session.pause", lambda one, actor: control.pause(one, actor=actor, reason=told))
 
 
+@causes.act()
 def resume(user: User, session_id: UUID) -> int:
     """Let an agent and all below it go on; how many were concerned."""
     return _each(user, session_id, "session.resume", lambda one, actor: control.resume(one, actor=actor))
 
 
+@causes.act()
 def retry(user: User, session_id: UUID) -> AgentSession:
     """Try an agent again that failed or was stopped. Raises InvalidTransition."""
     session = access.session_for(user, session_id, role=Role.OPERATOR)

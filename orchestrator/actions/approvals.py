@@ -5,6 +5,7 @@ from uuid import UUID
 
 from agents import access
 from agents.errors import InvalidInput
+from agents.events import causes
 from agents.models import Approval, User
 from agents.roles import Role
 from agents.services import approvals
@@ -13,6 +14,7 @@ from orchestrator.runtime.guard import caller_of
 from orchestrator.tools.registry import tool_named
 
 
+@causes.act()
 def decide(
     user: User,
     approval_id: UUID,

@@ -11,6 +11,7 @@ from django.db import transaction
 from agents import access
 from agents.actor import person
 from agents.errors import InvalidInput
+from agents.events import causes
 from agents.models import AgentSession, User
 from agents.roles import Role
 from agents.selectors import archives as archived
@@ -25,6 +26,7 @@ def export_session(user: User, session_id: UUID) -> Iterator[bytes]:
     return archived.pieces(access.session_for(user, session_id), saver())
 
 
+@causes.act()
 def import_session(user: User, project_id: UUID, *, file: UploadedFile[bytes] | None) -> AgentSession:
     """A new, ended session from a file. Raises NotFound or Forbidden, InvalidInput with a message for `file`."""
     project = access.project_for(user, project_id, role=Role.OPERATOR)

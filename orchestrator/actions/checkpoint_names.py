@@ -6,11 +6,13 @@ from django.db import transaction
 
 from agents import access
 from agents.actor import person
+from agents.events import causes
 from agents.models import User
 from agents.roles import Role
 from agents.services import audit, checkpoint_names
 
 
+@causes.act()
 @transaction.atomic
 def give(user: User, session_id: UUID, checkpoint_id: UUID, *, name: str) -> None:
     """Name a checkpoint; an empty name takes its name away. Done twice it is done once.

@@ -8,6 +8,7 @@ from django.db import transaction
 from agents import access
 from agents.actor import person
 from agents.errors import InvalidInput
+from agents.events import causes
 from agents.graphs.inputs import MissionInput
 from agents.ids import derived_id
 from agents.models import AgentSession, User
@@ -23,6 +24,7 @@ MOST_TITLE = 80
 LEAST_TITLE = 20
 
 
+@causes.act()
 def start(user: User, project_id: UUID, *, draft_id: UUID, objective: str, model: str = EXTRACTIVE) -> AgentSession:
     """Start a research mission on the sources that were staged under `draft_id`.
 

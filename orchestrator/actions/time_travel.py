@@ -5,6 +5,7 @@ from uuid import UUID
 
 from agents import access
 from agents.errors import NotFound
+from agents.events import causes
 from agents.lifecycle import Choice, RewindKind
 from agents.models import AgentSession, Rewind, User
 from agents.roles import Role
@@ -27,6 +28,7 @@ def check_edit(user: User, session_id: UUID, checkpoint_id: UUID, change: Change
     states.check(session, checkpoint_id, change)
 
 
+@causes.act()
 def edit(user: User, session_id: UUID, change: Change, *, rewind_id: UUID, seen_id: UUID) -> Rewind:
     """Change the current state of an agent that nobody runs; one at work is paused, and its questions fall.
 
@@ -41,6 +43,7 @@ def edit(user: User, session_id: UUID, change: Change, *, rewind_id: UUID, seen_
     return rewinding.carry_out(rewinds.begin(session.pk, request, by=user))
 
 
+@causes.act()
 def fork(
     user: User,
     session_id: UUID,
@@ -63,6 +66,7 @@ def fork(
     return rewinding.fork(session.pk, request, by=user)
 
 
+@causes.act()
 def replay(
     user: User, session_id: UUID, checkpoint_id: UUID, *, rewind_id: UUID, seen_id: UUID, chosen: Mapping[UUID, Choice]
 ) -> Rewind:
@@ -73,6 +77,7 @@ def replay(
     return _rewind(user, session_id, Request(rewind_id, RewindKind.REPLAY, checkpoint_id, seen_id, chosen))
 
 
+@causes.act()
 def roll_back(
     user: User, session_id: UUID, checkpoint_id: UUID, *, rewind_id: UUID, seen_id: UUID, chosen: Mapping[UUID, Choice]
 ) -> Rewind:
@@ -80,12 +85,14 @@ def roll_back(
     return _rewind(user, session_id, Request(rewind_id, RewindKind.ROLLBACK, checkpoint_id, seen_id, chosen))
 
 
+@causes.act()
 def go_on(user: User, rewind_id: UUID) -> Rewind:
     """Finish a rewind whose process died. Anybody may who could have begun it. Raises as it would have."""
     rewind = _rewind_for(user, rewind_id)
     return rewinding.carry_out(rewind)
 
 
+@causes.act()
 def give_up(user: User, rewind_id: UUID) -> None:
     """End a rewind whose process died, without a change of the state. What it has undone stays undone."""
     rewind = _rewind_for(user, rewind_id)

@@ -12,6 +12,7 @@ from langgraph.errors import GraphDrained, GraphRecursionError
 from langgraph.types import Command, StateSnapshot
 
 from agents.errors import DomainError, Fenced
+from agents.events import causes
 from agents.lifecycle import SessionStatus
 from agents.models import AgentRun, AgentSession
 from agents.roles import Level
@@ -44,7 +45,7 @@ def run_next(level: Level) -> SessionStatus | None:
     if session is None:
         return None
     lease = Lease(Holding(session.pk, session.attempt))
-    with heart.keeping(lease):
+    with heart.keeping(lease), causes.caused_by(session.move_id):
         try:
             stopped = _run(session, lease)
             return None if lease.lost else settle(lease, stopped)
