@@ -1,6 +1,6 @@
 """Claims: who works on a session, until when, and what happens when nobody does any more."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -16,15 +16,36 @@ from agents.models import AgentSession
 from agents.roles import Level
 from agents.services import sessions
 
-# The best queued session of a level in a project that is not full. Priority first, then who has waited longest.
+# Projects with queued sessions of a level are found by steps through the index, not by reading all that is queued.
+# The one that uses the smallest part of its limit on this level is next; of its sessions the one whose turn it is.
 CLAIM = """
-WITH best AS (
-    SELECT s.session_id, s.status AS previous FROM agent_sessions s
-    WHERE s.level = %(level)s AND s.status = 'queued'
-      AND (SELECT count(*) FROM agent_sessions r WHERE r.project_id = s.project_id AND r.status = 'running')
-          < %(max_running)s
-    ORDER BY s.priority DESC, s.moved_at
-    LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+WITH RECURSIVE asking (project_id) AS (
+    (SELECT project_id FROM agent_sessions WHERE status = 'queued' AND level = %(level)s
+     ORDER BY project_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT s.project_id FROM agent_sessions s
+            WHERE s.status = 'queued' AND s.level = %(level)s AND s.project_id > a.project_id
+            ORDER BY s.project_id LIMIT 1)
+    FROM asking a WHERE a.project_id IS NOT NULL
+), busy AS (
+    SELECT project_id, count(*) AS everywhere, count(*) FILTER (WHERE level = %(level)s) AS here
+    FROM agent_sessions WHERE status = 'running' GROUP BY project_id
+), shares AS MATERIALIZED (
+    SELECT p.project_id
+    FROM asking a JOIN projects p USING (project_id) LEFT JOIN busy b USING (project_id)
+    CROSS JOIN LATERAL (SELECT coalesce(p.max_running, %(max_running)s) AS most) l
+    CROSS JOIN LATERAL (
+        SELECT moved_at - '2000-01-01 00:00:00+00'::timestamptz - priority * '00:10:00'::interval AS turn FROM agent_sessions s
+        WHERE s.status = 'queued' AND s.level = %(level)s AND s.project_id = p.project_id ORDER BY moved_at - '2000-01-01 00:00:00+00'::timestamptz - priority * '00:10:00'::interval LIMIT 1
+    ) next
+    WHERE coalesce(b.everywhere, 0) < l.most AND NOT p.project_id = ANY (%(full)s::uuid[])
+    ORDER BY coalesce(b.here, 0)::float / l.most, next.turn
+), best AS (
+    SELECT s.session_id FROM shares CROSS JOIN LATERAL (
+        SELECT session_id FROM agent_sessions
+        WHERE status = 'queued' AND level = %(level)s AND project_id = shares.project_id
+        ORDER BY moved_at - '2000-01-01 00:00:00+00'::timestamptz - priority * '00:10:00'::interval LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+    ) s LIMIT 1
 ), claimed AS (
     UPDATE agent_sessions s
     SET status = 'running', attempt = attempt + 1, moved_at = now(), updated_at = now(),
@@ -60,11 +81,23 @@ class Holding:
 
 
 @transaction.atomic
-def claim(level: Level, *, holder: str, lease: timedelta, max_running: int) -> AgentSession | None:
-    """Take the best queued session of `level`; None when there is none. `holder` names the process."""
+def claim(
+    level: Level, *, holder: str, lease: timedelta, max_running: int, full: Collection[UUID] = ()
+) -> AgentSession | None:
+    """Take the best queued session of `level`; None when there is none. `holder` names the process.
+
+    `max_running` is the limit of projects without one of their own; those in `full` get nothing this time.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            CLAIM, {"level": level, "max_running": max_running, "lease": lease.total_seconds(), "holder": holder}
+            CLAIM,
+            {
+                "level": level,
+                "max_running": max_running,
+                "full": list(full),
+                "lease": lease.total_seconds(),
+                "holder": holder,
+            },
         )
         row = cursor.fetchone()
     if row is None:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,12 +12,13 @@ from django.db import transaction
 from langgraph.runtime import RunControl
 
 from agents.checkpoints.connections import scoped
-from agents.errors import Fenced
+from agents.errors import Fenced, HandedBack
 from agents.models import AgentSession
 from agents.services import leases, sessions
 from agents.services.leases import Holding
 from orchestrator.conf import runner_limits
 
+GLANCE = 0.2  # seconds between looks at whether a resting agent is to stop
 log = logging.getLogger(__name__)
 
 
@@ -48,6 +50,16 @@ class Lease:
         """Stop at the next boundary if a person wants that."""
         if control:
             self.control.request_drain(control)
+
+    def rest(self, seconds: float) -> None:
+        """Sleep for a step. Raises HandedBack as soon as the agent is to stop: it must not be held up by a pause."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if self.lost:
+                raise Fenced
+            if self.control.drain_requested:
+                raise HandedBack
+            time.sleep(min(left, GLANCE))
 
     @contextmanager
     def writing(self) -> Iterator[AgentSession]:

@@ -11,7 +11,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphDrained, GraphRecursionError
 from langgraph.types import Command, StateSnapshot
 
-from agents.errors import DomainError, Fenced
+from agents.errors import DomainError, Fenced, HandedBack
 from agents.lifecycle import SessionStatus
 from agents.models import AgentRun, AgentSession
 from agents.roles import Level
@@ -106,7 +106,7 @@ def _drive(session: AgentSession, run: AgentRun, lease: Lease) -> StateSnapshot:
             stream_mode="updates",
         ):
             pass
-    except GraphDrained:
+    except (GraphDrained, HandedBack):
         log.info("%s was stopped at a boundary.", session.pk)
     finally:
         if held is not None:
