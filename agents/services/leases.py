@@ -13,6 +13,7 @@ from agents.events import store
 from agents.events.types import SessionMoved
 from agents.lifecycle import Control, RunStatus, SessionStatus
 from agents.models import AgentSession
+from agents.models.sessions import Turn
 from agents.roles import Level
 from agents.services import sessions
 
@@ -35,8 +36,8 @@ WITH RECURSIVE asking (project_id) AS (
     FROM asking a JOIN projects p USING (project_id) LEFT JOIN busy b USING (project_id)
     CROSS JOIN LATERAL (SELECT coalesce(p.max_running, %(max_running)s) AS most) l
     CROSS JOIN LATERAL (
-        SELECT moved_at - '2000-01-01 00:00:00+00'::timestamptz - priority * '00:10:00'::interval AS turn FROM agent_sessions s
-        WHERE s.status = 'queued' AND s.level = %(level)s AND s.project_id = p.project_id ORDER BY moved_at - '2000-01-01 00:00:00+00'::timestamptz - priority * '00:10:00'::interval LIMIT 1
+        SELECT {turn} AS turn FROM agent_sessions s
+        WHERE s.status = 'queued' AND s.level = %(level)s AND s.project_id = p.project_id ORDER BY {turn} LIMIT 1
     ) next
     WHERE coalesce(b.everywhere, 0) < l.most AND NOT p.project_id = ANY (%(full)s::uuid[])
     ORDER BY coalesce(b.here, 0)::float / l.most, next.turn
@@ -44,7 +45,7 @@ WITH RECURSIVE asking (project_id) AS (
     SELECT s.session_id FROM shares CROSS JOIN LATERAL (
         SELECT session_id FROM agent_sessions
         WHERE status = 'queued' AND level = %(level)s AND project_id = shares.project_id
-        ORDER BY moved_at - '2000-01-01 00:00:00+00'::timestamptz - priority * '00:10:00'::interval LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+        ORDER BY {turn} LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
     ) s LIMIT 1
 ), claimed AS (
     UPDATE agent_sessions s
@@ -58,7 +59,7 @@ WITH RECURSIVE asking (project_id) AS (
     ON CONFLICT (session_id) DO UPDATE
         SET attempt = excluded.attempt, until = excluded.until, holder = excluded.holder
 )
-SELECT session_id FROM claimed"""
+SELECT session_id FROM claimed""".replace("{turn}", Turn.template)
 BEAT = """
 UPDATE session_leases l SET until = now() + make_interval(secs => %(lease)s)
 FROM unnest(%(sessions)s::uuid[], %(attempts)s::int[]) AS held(session_id, attempt)
@@ -130,6 +131,16 @@ def beat(holdings: list[Holding], lease: timedelta) -> Mapping[Holding, Control]
             },
         )
         return {attempts[session_id]: Control(control) for session_id, control in cursor.fetchall()}
+
+
+@transaction.atomic
+def hand_back(holding: Holding) -> bool:
+    """Queue a session that its worker cannot go on with, at once; no crash is counted. False when it is not its own."""
+    session = sessions.lock_attempt(holding.session_id, holding.attempt)
+    if session is None:
+        return False
+    sessions.move(session, SessionStatus.QUEUED, actor=SYSTEM, cause="handed_back")
+    return True
 
 
 @transaction.atomic

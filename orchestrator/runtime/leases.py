@@ -80,12 +80,15 @@ class Heart:
         self._leases: dict[Holding, Lease] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._is_draining = False
 
     @contextmanager
     def keeping(self, lease: Lease) -> Iterator[Lease]:
         """Keep a lease alive while the block runs."""
         with self._lock:
             self._leases[lease.holding] = lease
+            if self._is_draining:
+                lease.control.request_drain("shutdown")
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, daemon=True, name="heart")
                 self._thread.start()
@@ -94,6 +97,24 @@ class Heart:
         finally:
             with self._lock:
                 del self._leases[lease.holding]
+
+    @property
+    def is_draining(self) -> bool:
+        """Is this process to stop? Then it must claim nothing."""
+        return self._is_draining
+
+    def drain(self) -> None:
+        """Let all agents of this process stop at their next boundary, and those that come."""
+        with self._lock:
+            self._is_draining = True
+            held = list(self._leases.values())
+        for lease in held:
+            lease.control.request_drain("shutdown")
+
+    def held(self) -> list[Lease]:
+        """What this process runs now."""
+        with self._lock:
+            return list(self._leases.values())
 
     def _run(self) -> None:
         pause = threading.Event()
