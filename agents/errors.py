@@ -7,6 +7,7 @@ class DomainError(Exception):
     """The rules do not allow this."""
 
     code: ClassVar[str] = "not_allowed"
+    is_breakdown: ClassVar[bool] = False  # something outside failed: what it stopped can be tried again as it is
 
     def __init__(self, message: str = "", **data: Any) -> None:
         """Without a message the class's docstring is it; `data` adds facts for whoever shows the error."""
@@ -108,12 +109,61 @@ class ModelUnavailable(DomainError):
     """The chat model did not answer."""
 
     code = "model_unavailable"
+    is_breakdown = True
 
 
 class ModelMisbehaved(DomainError):
     """The chat model's answers did not fit what was asked."""
 
     code = "model_misbehaved"
+    is_breakdown = True
+
+
+class Transient(DomainError):
+    """This did not work now; it may a little later."""
+
+    code = "transient"
+    is_breakdown = True
+
+
+class NotBegun(Transient):
+    """This failed before anything was done, so even what must happen only once may be tried again."""
+
+    code = "not_begun"
+
+
+class ToolGaveUp(DomainError):
+    """A tool did not work, as often as it was tried."""
+
+    code = "tool_gave_up"
+    is_breakdown = True
+
+
+class CircuitOpen(DomainError):
+    """This has failed too often; it is left alone for a while. `data["seconds"]` says how long."""
+
+    code = "circuit_open"
+    is_breakdown = True
+
+
+class RateLimited(DomainError):
+    """Too much asks for this at once. `data["seconds"]` says in how long there would have been room."""
+
+    code = "rate_limited"
+    is_breakdown = True
+
+
+class WorkerDied(DomainError):
+    """The worker died each time while this agent ran; it was given up."""
+
+    code = "worker_died"
+    is_breakdown = True
+
+
+class HandedBack(DomainError):
+    """This worker is to stop: another one takes the agent up where its last state was saved."""
+
+    code = "handed_back"
 
 
 class NothingToGoOn(DomainError):

@@ -132,6 +132,36 @@ REWIND_TRANSITIONS: Mapping[RewindStatus, frozenset[RewindStatus]] = {
 }
 
 
+class LetterKind(StrEnum):
+    """What can become a dead letter."""
+
+    SESSION = "session"
+    TOOL = "tool"
+    TASK = "task"
+
+
+class LetterStatus(StrEnum):
+    """What became of a dead letter."""
+
+    OPEN = "open"
+    REPLAYED = "replayed"
+    DISCARDED = "discarded"
+
+
+LETTER_TRANSITIONS: Mapping[LetterStatus, frozenset[LetterStatus]] = {
+    LetterStatus.OPEN: frozenset({LetterStatus.REPLAYED, LetterStatus.DISCARDED}),
+    LetterStatus.REPLAYED: frozenset(),
+    LetterStatus.DISCARDED: frozenset(),
+}
+
+
+class ReuseKind(StrEnum):
+    """Whose results are kept for equal work."""
+
+    TOOL = "tool"
+    MODEL = "model"
+
+
 class Choice(StrEnum):
     """What becomes of a tool call that a rewind goes behind."""
 

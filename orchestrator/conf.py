@@ -1,5 +1,6 @@
 """Limits and addresses, typed, for code that needs them."""
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -7,7 +8,10 @@ from functools import cache
 from pathlib import Path
 
 from agents.roles import Level
-from orchestrator.env import environment
+from orchestrator.env import RATE, environment
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+_SPANS = {1: "a second", 60: "a minute", 3600: "an hour"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,8 @@ class RunnerLimits:
     sweep: timedelta
     max_crashes: int
     max_running: int
+    project_share: float
+    drain: timedelta
     max_steps: int = 200
 
 
@@ -55,6 +61,46 @@ class ModelSettings:
     retries: int
     input_price: Decimal
     output_price: Decimal
+    temperature: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLimits:
+    """How often a call is tried again: first after up to `backoff` seconds, with pauses of `longest` seconds in all."""
+
+    retries: int
+    backoff: float
+    longest: float
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerLimits:
+    """`failures` in a row within `window` open a breaker, 0 never do; for `rest` it lets nothing through."""
+
+    failures: int
+    rest: timedelta
+    window: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`count` calls in `seconds`."""
+
+    count: int
+    seconds: int
+
+    def __str__(self) -> str:
+        """In words."""
+        return f"{self.count} times {_SPANS[self.seconds]}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReuseLimits:
+    """How long results are kept, how many in a project; `warm`: answers of a model at any temperature, too."""
+
+    life: timedelta
+    most: int
+    warm: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +131,8 @@ def runner_limits() -> RunnerLimits:
         sweep=timedelta(seconds=env.sweep_seconds),
         max_crashes=env.max_crashes,
         max_running=env.max_running,
+        project_share=env.project_share,
+        drain=timedelta(seconds=env.drain_seconds),
     )
 
 
@@ -116,7 +164,45 @@ def model_settings() -> ModelSettings:
         retries=env.model_retries,
         input_price=Decimal(str(env.model_input_price)),
         output_price=Decimal(str(env.model_output_price)),
+        temperature=env.model_temperature,
     )
+
+
+def retry_limits(retries: int) -> RetryLimits:
+    """Limits of the tries of one call."""
+    return RetryLimits(retries, backoff=0.5, longest=environment().retry_seconds)
+
+
+def tool_retries() -> int:
+    """Further tries of a tool."""
+    return environment().tool_retries
+
+
+@cache
+def breaker_limits() -> BreakerLimits:
+    """Limits of every breaker."""
+    env = environment()
+    rest = timedelta(seconds=env.breaker_seconds)
+    return BreakerLimits(env.breaker_failures, rest, window=2 * rest)
+
+
+@cache
+def rates() -> dict[str, Rate]:
+    """The rates of models and tools, by their names."""
+    found = (re.fullmatch(RATE, rate) for rate in environment().rates)
+    return {match[1]: Rate(int(match[2]), _UNITS[match[3]]) for match in found if match}
+
+
+def longest_turn() -> float:
+    """Seconds that a call waits for its turn at most."""
+    return environment().rate_seconds
+
+
+@cache
+def reuse_limits() -> ReuseLimits:
+    """Limits of kept results."""
+    env = environment()
+    return ReuseLimits(timedelta(seconds=env.reuse_seconds), env.reuse_most, env.reuse_warm)
 
 
 def outbox_dir() -> Path:

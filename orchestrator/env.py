@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+RATE = r"(\S+)=([1-9][0-9]{0,6})/([smh])"
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -91,6 +93,12 @@ class Environment(BaseSettings):
     model_api_key: SecretStr | None = Field(None, description="Key for the model's provider.")
     model_timeout: float = Field(60, gt=0, le=600, description="Seconds one model call may take.")
     model_retries: int = Field(3, ge=0, le=10, description="Further tries of a model call after a passing fault.")
+    model_temperature: float | None = Field(
+        None,
+        ge=0,
+        le=2,
+        description="Temperature of the model. Unset: the provider's default. At 0 answers are reused.",
+    )
     model_input_price: float = Field(0, ge=0, description="Price of a million input tokens, in dollars.")
     model_output_price: float = Field(0, ge=0, description="Price of a million output tokens, in dollars.")
 
@@ -108,6 +116,25 @@ class Environment(BaseSettings):
     scale_patience: float = Field(
         5, ge=0, le=3600, description="Seconds an agent may be queued before its level wants more workers."
     )
+    tool_retries: int = Field(3, ge=0, le=10, description="Further tries of a tool after a passing fault.")
+    retry_seconds: float = Field(
+        30, ge=0, le=300, description="Longest that the pauses between the tries of one call take together."
+    )
+    breaker_failures: int = Field(
+        5, ge=0, le=1000, description="Failures in a row that open the breaker of a model or tool; 0: never."
+    )
+    breaker_seconds: float = Field(30, ge=0.1, le=3600, description="How long an open breaker lets nothing through.")
+    rates: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Calls of a model or tool, such as openai:gpt-5-mini=60/m,publish_report=10/h, comma separated."
+    )
+    rate_seconds: float = Field(20, ge=0, le=300, description="Longest that a call waits for its turn.")
+    project_share: float = Field(
+        0.9, gt=0, le=1, description="Part of a worker's threads that the agents of one project may take."
+    )
+    drain_seconds: float = Field(8, ge=0, le=600, description="How long a worker that is to stop lets agents go on.")
+    reuse_seconds: float = Field(86_400, ge=0, description="How long results are kept for equal work; 0: not at all.")
+    reuse_most: int = Field(10_000, ge=1, description="Results that a project keeps.")
+    reuse_warm: bool = Field(False, description="Reuse answers of a model also where its temperature is not 0.")
 
     embedder_threads: int = Field(0, ge=0, le=256, description="Threads that embed one text; 0: one per core.")
 
@@ -133,7 +160,16 @@ class Environment(BaseSettings):
                 raise ValueError(f"a key has 16, 24 or 32 bytes, this one has {given}")
         return value
 
-    @field_validator("allowed_hosts", "source_roots", "agent_modules", "old_state_keys", mode="before")
+    @field_validator("rates")
+    @classmethod
+    def readable_rates(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Each is name=count/unit."""
+        for rate in value:
+            if not re.fullmatch(RATE, rate):
+                raise ValueError(f"a rate looks like openai:gpt-5-mini=60/m, with s, m or h; {rate} does not")
+        return value
+
+    @field_validator("allowed_hosts", "source_roots", "agent_modules", "old_state_keys", "rates", mode="before")
     @classmethod
     def split(cls, value: object) -> object:
         """Comma separated text becomes a tuple."""

@@ -13,7 +13,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from redis.exceptions import RedisError
 
 from agents.roles import Level
-from orchestrator.realtime.feed import connection
+from orchestrator.shared import connection
 
 logger = logging.getLogger(__name__)
 

@@ -148,6 +148,8 @@ class Stack:
             *("--pool", "threads", "--concurrency", str(threads), "--without-gossip", "--without-mingle"),
             variables={
                 "QUEENRIGHT_POOL_SIZE": str(pool_size(threads)),
+                # what is left after DRAIN_SECONDS is killed: until then, agents must be handed back
+                "QUEENRIGHT_DRAIN_SECONDS": str(min(self._env.drain_seconds, DRAIN_SECONDS - 1)),
                 "QUEENRIGHT_IDLE_IN_TRANSACTION_SECONDS": "5",
                 "MALLOC_ARENA_MAX": "2",  # with one a thread, glibc keeps what each thread's largest work took
             },

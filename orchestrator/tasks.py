@@ -9,9 +9,10 @@ from django.utils import timezone
 from agents.roles import Level
 from memory.services import memories, sources
 from orchestrator import dispatch, pruning
-from orchestrator.runtime import runner
+from orchestrator.runtime import draining, runner
 
 DRAFT_LIFE = timedelta(days=1)
+draining.connect()
 
 
 @shared_task(name=dispatch.RUN_NEXT)

@@ -3,10 +3,10 @@
 from pathlib import Path
 from uuid import UUID
 
-from django.db.models import Max
+from django.db.models import Max, Sum
 
 from agents.lifecycle import ApprovalStatus
-from agents.models import AgentMessage, AgentSession, Approval, Project, User
+from agents.models import AgentMessage, AgentRun, AgentSession, Approval, Project, User
 from agents.roles import Level
 from agents.services import approvals
 from agents.services.approvals import Decision
@@ -42,3 +42,8 @@ def look(mission: str, trace: str) -> dict:
         "messages": len(said),
         "distinct_messages": len(set(said)),
     }
+
+
+def crashes(mission: str) -> int:
+    """How many deaths of workers are counted in the mission's runs."""
+    return AgentRun.objects.filter(session__root=UUID(mission)).aggregate(all=Sum("crashes"))["all"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -86,6 +87,30 @@ class Usage:
     cost: str
     tries: int
     duration_ms: int
+
+
+class Passage(Protocol):
+    """One try of a call on its way to a model."""
+
+    def worked(self) -> None:
+        """The model's server answered, if only that it will not."""
+        ...
+
+    def failed(self, reason: str) -> None:
+        """The model's server is not working."""
+        ...
+
+
+class Line(Protocol):
+    """The way to a model, which all agents share."""
+
+    def passing(self) -> AbstractContextManager[Passage]:
+        """A try passes in this block, in its turn. Raises CircuitOpen or RateLimited instead of beginning it."""
+        ...
+
+    def rest(self, seconds: float, next_try: int, reason: str) -> None:
+        """Say why the call is tried again, and sleep until then. Raises HandedBack when the agent is to stop."""
+        ...
 
 
 class Account(Protocol):

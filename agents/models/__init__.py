@@ -3,7 +3,9 @@
 from agents.models.accounts import AuditEntry, Membership, Project, User
 from agents.models.coordination import AgentCommunication, AgentCoordination, AgentParticipant, AgentWorkflow
 from agents.models.events import AgentEvent, EventArchive, EventConsumer, EventHead, EventSnapshot
+from agents.models.letters import DeadLetter
 from agents.models.messages import AgentMessage, ModelCall
+from agents.models.reuse import KeptResult
 from agents.models.rewinds import Rewind
 from agents.models.sessions import AgentRun, AgentSession, SessionLease, SessionWait
 from agents.models.states import AgentState, ChannelVersion, StateValue, StateWrite, ValueSpace
@@ -23,10 +25,12 @@ __all__ = [
     "Approval",
     "AuditEntry",
     "ChannelVersion",
+    "DeadLetter",
     "EventArchive",
     "EventConsumer",
     "EventHead",
     "EventSnapshot",
+    "KeptResult",
     "Membership",
     "ModelCall",
     "Project",

@@ -21,15 +21,21 @@ class User(AbstractUser):
 
 
 class Project(models.Model):
-    """What keeps missions, people and memories apart."""
+    """What keeps missions, people and memories apart. `max_running`: its agents at once, where it has its own limit."""
 
     project_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.TextField()
     slug = models.SlugField(unique=True)
+    max_running = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         db_table = "projects"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(max_running__isnull=True) | models.Q(max_running__gte=1), name="project_max_running"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -32,7 +32,10 @@ class AgentMessage(models.Model):
 
 
 class ModelCall(models.Model):
-    """One call of a chat model: what it took and what it cost."""
+    """One call of a chat model: what it took and what it cost.
+
+    One that `is_reused` was not made: the answer to `answered_from` was kept. It saved what that one took.
+    """
 
     call_id = models.UUIDField(primary_key=True, editable=False)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
@@ -44,6 +47,10 @@ class ModelCall(models.Model):
     cost = models.DecimalField(max_digits=12, decimal_places=6, default=0)
     tries = models.IntegerField(default=1)
     duration_ms = models.IntegerField()
+    is_reused = models.BooleanField(default=False, db_default=False)
+    answered_from = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="+")
+    saved_tokens = models.IntegerField(default=0, db_default=0)
+    saved_cost = models.DecimalField(max_digits=12, decimal_places=6, default=0, db_default=0)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

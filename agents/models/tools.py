@@ -18,7 +18,8 @@ class ToolExecution(models.Model):
 
     A rewind that goes behind a call and does not keep it supersedes the row: the key's next call is a new
     `generation`. A kept call of another session has a copy here, `kept_from` the first row. `compensates` names
-    the call that this one takes back.
+    the call that this one takes back. `tries`: how often its attempt ran the tool. `answered_from`: the call whose
+    kept result answered this one, which then `is_reused` and did not run.
     """
 
     execution_id = models.UUIDField(primary_key=True, editable=False)
@@ -41,6 +42,9 @@ class ToolExecution(models.Model):
     status = models.TextField(choices=choices(ExecutionStatus), default=ExecutionStatus.PENDING)
     error_message = models.TextField(default="", db_default="")
     attempt = models.IntegerField(default=0, db_default=0)
+    tries = models.IntegerField(default=0, db_default=0)
+    is_reused = models.BooleanField(default=False, db_default=False)
+    answered_from = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="+")
     doubts = ArrayField(models.IntegerField(), default=list, db_default=[])
     execution_time_ms = models.IntegerField(null=True)
     cost_estimate = models.DecimalField(max_digits=10, decimal_places=6, default=0, db_default=0)

@@ -1,6 +1,6 @@
 """Claims: who works on a session, until when, and what happens when nobody does any more."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -14,18 +14,40 @@ from agents.events.types import SessionMoved
 from agents.ids import new_id
 from agents.lifecycle import Control, RunStatus, SessionStatus
 from agents.models import AgentSession
+from agents.models.sessions import Turn
 from agents.roles import Level
 from agents.services import sessions
 
-# The best queued session of a level in a project that is not full. Priority first, then who has waited longest.
+# Projects with queued sessions of a level are found by steps through the index, not by reading all that is queued.
+# The one that uses the smallest part of its limit on this level is next; of its sessions the one whose turn it is.
 CLAIM = """
-WITH best AS (
-    SELECT s.session_id, s.move_id AS queued_by FROM agent_sessions s
-    WHERE s.level = %(level)s AND s.status = 'queued'
-      AND (SELECT count(*) FROM agent_sessions r WHERE r.project_id = s.project_id AND r.status = 'running')
-          < %(max_running)s
-    ORDER BY s.priority DESC, s.moved_at
-    LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+WITH RECURSIVE asking (project_id) AS (
+    (SELECT project_id FROM agent_sessions WHERE status = 'queued' AND level = %(level)s
+     ORDER BY project_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT s.project_id FROM agent_sessions s
+            WHERE s.status = 'queued' AND s.level = %(level)s AND s.project_id > a.project_id
+            ORDER BY s.project_id LIMIT 1)
+    FROM asking a WHERE a.project_id IS NOT NULL
+), busy AS (
+    SELECT project_id, count(*) AS everywhere, count(*) FILTER (WHERE level = %(level)s) AS here
+    FROM agent_sessions WHERE status = 'running' GROUP BY project_id
+), shares AS MATERIALIZED (
+    SELECT p.project_id
+    FROM asking a JOIN projects p USING (project_id) LEFT JOIN busy b USING (project_id)
+    CROSS JOIN LATERAL (SELECT coalesce(p.max_running, %(max_running)s) AS most) l
+    CROSS JOIN LATERAL (
+        SELECT {turn} AS turn FROM agent_sessions s
+        WHERE s.status = 'queued' AND s.level = %(level)s AND s.project_id = p.project_id ORDER BY {turn} LIMIT 1
+    ) next
+    WHERE coalesce(b.everywhere, 0) < l.most AND NOT p.project_id = ANY (%(full)s::uuid[])
+    ORDER BY coalesce(b.here, 0)::float / l.most, next.turn
+), best AS (
+    SELECT s.session_id, s.queued_by FROM shares CROSS JOIN LATERAL (
+        SELECT session_id, move_id AS queued_by FROM agent_sessions
+        WHERE status = 'queued' AND level = %(level)s AND project_id = shares.project_id
+        ORDER BY {turn} LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+    ) s LIMIT 1
 ), claimed AS (
     UPDATE agent_sessions s
     SET status = 'running', attempt = attempt + 1, moved_at = now(), updated_at = now(),
@@ -38,7 +60,7 @@ WITH best AS (
     ON CONFLICT (session_id) DO UPDATE
         SET attempt = excluded.attempt, until = excluded.until, holder = excluded.holder
 )
-SELECT session_id, queued_by FROM claimed"""
+SELECT session_id, queued_by FROM claimed""".replace("{turn}", Turn.template)
 BEAT = """
 UPDATE session_leases l SET until = now() + make_interval(secs => %(lease)s)
 FROM unnest(%(sessions)s::uuid[], %(attempts)s::int[]) AS held(session_id, attempt)
@@ -61,8 +83,13 @@ class Holding:
 
 
 @transaction.atomic
-def claim(level: Level, *, holder: str, lease: timedelta, max_running: int) -> AgentSession | None:
-    """Take the best queued session of `level`; None when there is none. `holder` names the process."""
+def claim(
+    level: Level, *, holder: str, lease: timedelta, max_running: int, full: Collection[UUID] = ()
+) -> AgentSession | None:
+    """Take the best queued session of `level`; None when there is none. `holder` names the process.
+
+    `max_running` is the limit of projects without one of their own; those in `full` get nothing this time.
+    """
     move_id = new_id()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -70,6 +97,7 @@ def claim(level: Level, *, holder: str, lease: timedelta, max_running: int) -> A
             {
                 "level": level,
                 "max_running": max_running,
+                "full": list(full),
                 "lease": lease.total_seconds(),
                 "holder": holder,
                 "move_id": move_id,
@@ -108,6 +136,16 @@ def beat(holdings: list[Holding], lease: timedelta) -> Mapping[Holding, Control]
             },
         )
         return {attempts[session_id]: Control(control) for session_id, control in cursor.fetchall()}
+
+
+@transaction.atomic
+def hand_back(holding: Holding) -> bool:
+    """Queue a session that its worker cannot go on with, at once; no crash is counted. False when it is not its own."""
+    session = sessions.lock_attempt(holding.session_id, holding.attempt)
+    if session is None:
+        return False
+    sessions.move(session, SessionStatus.QUEUED, actor=SYSTEM, cause="handed_back")
+    return True
 
 
 @transaction.atomic

@@ -145,8 +145,13 @@ def doubt(row: ToolExecution, attempt: int) -> None:
     row.save(update_fields=["doubts"])
 
 
-def start(row: ToolExecution, attempt: int, arguments: dict[str, Any], *, actor: Actor | None = None) -> None:
-    """This attempt runs the call now. Raises LedgerConflict when somebody else has changed the row meanwhile."""
+def start(
+    row: ToolExecution, attempt: int, arguments: dict[str, Any], tries: int = 1, *, actor: Actor | None = None
+) -> None:
+    """This attempt runs the call now, for the time that `tries` says.
+
+    Raises LedgerConflict when somebody else has changed the row meanwhile.
+    """
     changed = ToolExecution.objects.filter(
         pk=row.pk,
         attempt=row.attempt,
@@ -155,6 +160,7 @@ def start(row: ToolExecution, attempt: int, arguments: dict[str, Any], *, actor:
         status=ExecutionStatus.RUNNING,
         attempt=attempt,
         effective_data=arguments,
+        tries=tries,
         started_at=timezone.now(),
         error_message="",
     )

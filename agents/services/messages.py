@@ -3,6 +3,8 @@
 from decimal import Decimal
 from uuid import UUID
 
+from django.db.models import Subquery, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from agents.actor import agent
@@ -10,6 +12,7 @@ from agents.events import store
 from agents.events.digests import text_digest
 from agents.events.types import ModelCalled, SessionSaid
 from agents.graphs.ports import Usage
+from agents.ids import new_id
 from agents.models import AgentMessage, AgentSession, ModelCall
 from agents.words import MessageType
 
@@ -43,6 +46,18 @@ def say(session: AgentSession, message_id: UUID, text: str, *, kind: MessageType
         AgentSession.objects.filter(pk=session.pk).update(activity=message.content, updated_at=timezone.now())
     store.record(SessionSaid(message_id=message_id, digest=text_digest(text)), session, actor=agent(session.pk))
     return True
+
+
+def warn(session: AgentSession, text: str) -> None:
+    """Say on behalf of a locked session what holds it up: a message, and what it does now until it goes on."""
+    say(session, new_id(), text, kind=MessageType.SYSTEM)
+    AgentSession.objects.filter(pk=session.pk).update(activity=text, updated_at=timezone.now())
+
+
+def calm(session: AgentSession) -> None:
+    """What held up a locked session is over: it does again what it last said."""
+    said = session.messages.filter(message_type=MessageType.AI).order_by("-created_at").values("content")[:1]
+    AgentSession.objects.filter(pk=session.pk).update(activity=Coalesce(Subquery(said), Value("")))
 
 
 def charge(session: AgentSession, call_id: UUID, usage: Usage) -> None:

@@ -5,27 +5,20 @@ and the relay sends later what was not sent.
 """
 
 import logging
-import threading
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from uuid import UUID
 
-from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from agents.events.store import Recorded
-from orchestrator.env import environment
+from orchestrator.shared import Pause
+from orchestrator.shared import connection as connection  # where the relay and the pages' hub look for it
 
 logger = logging.getLogger(__name__)
 
 KEPT = 10_000  # facts a stream keeps, about: minutes of a busy project
 START = "0-0"  # the cursor before any fact
-PATIENCE = 0.5  # seconds that Redis may take to answer before a commit goes on without it
-PAUSE = 2.0  # seconds without a further try after Redis failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,34 +45,7 @@ def stream(project_id: UUID) -> str:
     return f"queenright:live:{project_id}"
 
 
-@cache
-def connection() -> Redis:
-    """The publisher's connections. One try, short time-outs: a commit waits for them."""
-    return Redis.from_url(
-        environment().redis_address,
-        decode_responses=True,
-        socket_timeout=PATIENCE,
-        socket_connect_timeout=PATIENCE,
-        retry=Retry(NoBackoff(), 0),
-    )
-
-
-class _Pause:
-    """Keeps a process from waiting for a dead Redis again and again."""
-
-    def __init__(self) -> None:
-        self._until = 0.0
-        self._lock = threading.Lock()
-
-    def is_on(self) -> bool:
-        return time.monotonic() < self._until
-
-    def begin(self) -> None:
-        with self._lock:
-            self._until = time.monotonic() + PAUSE
-
-
-_pause = _Pause()
+_pause = Pause()
 
 
 def publish(facts: Iterable[tuple[UUID, Fact]]) -> bool:

@@ -1,10 +1,11 @@
 """Which brain a mission thinks with."""
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import cache
 
-from agents.graphs.ports import Account, Brain
-from orchestrator.conf import ModelSettings, model_settings
+from agents.graphs.ports import Account, Brain, Line
+from orchestrator.conf import ModelSettings, model_settings, retry_limits
 
 EXTRACTIVE = ""
 
@@ -17,16 +18,20 @@ def _extractive() -> Brain:
     return ExtractiveBrain(embedders.active())
 
 
-def brain_for(model: str, *, account: Account) -> Brain:
+def brain_for(model: str, *, account: Account, line: Callable[[str], Line]) -> Brain:
     """The brain of `model` (provider:name); the extractive one, which needs no model, where it is empty.
 
-    Raises ModelUnavailable when there is no such model.
+    `line` makes the way to a model. Raises ModelUnavailable when there is no such model.
     """
     if model == EXTRACTIVE:
         return _extractive()
     from agents.graphs.brains import chat
 
-    return chat.connect(**asdict(settings_for(model)), account=account)
+    settings = settings_for(model)
+    limits = retry_limits(settings.retries)
+    return chat.connect(
+        **asdict(settings), account=account, line=line(settings.name), backoff=limits.backoff, longest=limits.longest
+    )
 
 
 def settings_for(model: str) -> ModelSettings:

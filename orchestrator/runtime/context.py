@@ -8,6 +8,7 @@ from orchestrator.runtime.brains import EXTRACTIVE, brain_for
 from orchestrator.runtime.durability import Held
 from orchestrator.runtime.guard import Guard
 from orchestrator.runtime.leases import Lease
+from orchestrator.runtime.lines import ModelLine
 from orchestrator.runtime.team import Delegation
 from orchestrator.runtime.voice import SessionVoice
 from orchestrator.sources import MissionSources
@@ -20,7 +21,14 @@ def context_for(session: AgentSession, run: AgentRun, lease: Lease, held: Held |
         session_id=session.pk,
         mission_id=session.root_id,
         run_started_at=run.created_at,
-        think=cache(partial(brain_for, session.metadata.get("model", EXTRACTIVE), account=voice)),
+        think=cache(
+            partial(
+                brain_for,
+                session.metadata.get("model", EXTRACTIVE),
+                account=voice,
+                line=partial(ModelLine, lease),
+            )
+        ),
         sources=MissionSources(session.origin_id),
         team=Delegation(),
         tools=Guard(lease, held),

@@ -5,17 +5,23 @@ answered first would hand its question's answer to the next one.
 """
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from agents.checkpoints.connections import scoped
-from agents.errors import LedgerConflict, Stopped
+from agents.errors import LedgerConflict, Stopped, ToolGaveUp
 from agents.events.digests import digest
 from agents.lifecycle import ExecutionStatus, Policy, Risk, WaitKind
 from agents.models import AgentSession, ToolExecution
 from agents.services import approvals, ledger
+from orchestrator.conf import retry_limits, tool_retries
+from orchestrator.resilience.faults import is_down, may_repeat
+from orchestrator.resilience.retries import tried
 from orchestrator.runtime.asking import ask
 from orchestrator.runtime.durability import Held
 from orchestrator.runtime.leases import Lease
+from orchestrator.runtime.lines import ToolLine
 from orchestrator.tools.registry import tool_named
 from orchestrator.tools.tool import Caller, Tool
 
@@ -116,20 +122,57 @@ class Guard:
 
     def _run(self, tool: Tool[Any], row: ToolExecution, caller: Caller, effective: dict[str, Any]) -> dict[str, Any]:
         attempt = self._lease.holding.attempt
-        with self._lease.writing():
-            ledger.start(row, attempt, effective)
+        parsed = tool.parse(effective)
+        line = ToolLine(self._lease, tool.name)
         started = time.monotonic()
-        try:
-            with scoped():
-                output = tool.run(caller, tool.parse(effective))
-        except Exception as error:
-            with scoped():
-                ledger.fail(row, attempt, str(error) or type(error).__name__)
-            raise
+
+        def run(number: int) -> dict[str, Any]:
+            with line.passing() as passage:
+                with self._lease.writing():
+                    ledger.start(row, attempt, effective, number)
+                try:
+                    with scoped():
+                        output = tool.run(caller, parsed)
+                except Exception as error:
+                    passage.failed(_words(error)) if is_down(error) else passage.worked()
+                    with scoped():
+                        ledger.fail(row, attempt, _words(error))
+                    raise
+                passage.worked()
+                return output
+
+        output = self._tried(tool, line, run)
         with scoped():
             ledger.complete(row, attempt, output, milliseconds=round((time.monotonic() - started) * 1000))
             approvals.dispel_doubt(row.pk)  # of a later attempt, which took this one for dead
         return output
+
+    def _tried(self, tool: Tool[Any], line: ToolLine, run: Callable[[int], dict[str, Any]]) -> dict[str, Any]:
+        """Its output. Raises ToolGaveUp when it failed as often as it is tried, and whatever no further try cures."""
+        repeats = partial(may_repeat, idempotent=tool.idempotent)
+        tries = 0
+
+        def count(number: int) -> dict[str, Any]:
+            nonlocal tries
+            tries = number
+            return run(number)
+
+        def told(number: int, seconds: float, error: BaseException) -> None:
+            line.warn(f"{tool.title} did not work ({_words(error)})", number, seconds)
+
+        try:
+            return tried(
+                count, limits=retry_limits(tool_retries()), may_repeat=repeats, told=told, rest=self._lease.rest
+            )
+        except Exception as error:
+            if not repeats(error):
+                raise
+            times = "once" if tries == 1 else f"{tries} times"
+            raise ToolGaveUp(f"{tool.title} was tried {times} and did not work: {_words(error)}") from error
+
+
+def _words(error: BaseException) -> str:
+    return str(error) or type(error).__name__
 
 
 def _approved(row: ToolExecution, decision: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,12 +12,13 @@ from django.db import transaction
 from langgraph.runtime import RunControl
 
 from agents.checkpoints.connections import scoped
-from agents.errors import Fenced
+from agents.errors import Fenced, HandedBack
 from agents.models import AgentSession
 from agents.services import leases, sessions
 from agents.services.leases import Holding
 from orchestrator.conf import runner_limits
 
+GLANCE = 0.2  # seconds between looks at whether a resting agent is to stop
 log = logging.getLogger(__name__)
 
 
@@ -49,6 +51,16 @@ class Lease:
         if control:
             self.control.request_drain(control)
 
+    def rest(self, seconds: float) -> None:
+        """Sleep for a step. Raises HandedBack as soon as the agent is to stop: it must not be held up by a pause."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if self.lost:
+                raise Fenced
+            if self.control.drain_requested:
+                raise HandedBack
+            time.sleep(min(left, GLANCE))
+
     @contextmanager
     def writing(self) -> Iterator[AgentSession]:
         """A transaction of this attempt with the session's row locked. Raises Fenced when it is not ours any more."""
@@ -68,12 +80,15 @@ class Heart:
         self._leases: dict[Holding, Lease] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._is_draining = False
 
     @contextmanager
     def keeping(self, lease: Lease) -> Iterator[Lease]:
         """Keep a lease alive while the block runs."""
         with self._lock:
             self._leases[lease.holding] = lease
+            if self._is_draining:
+                lease.control.request_drain("shutdown")
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, daemon=True, name="heart")
                 self._thread.start()
@@ -82,6 +97,24 @@ class Heart:
         finally:
             with self._lock:
                 del self._leases[lease.holding]
+
+    @property
+    def is_draining(self) -> bool:
+        """Is this process to stop? Then it must claim nothing."""
+        return self._is_draining
+
+    def drain(self) -> None:
+        """Let all agents of this process stop at their next boundary, and those that come."""
+        with self._lock:
+            self._is_draining = True
+            held = list(self._leases.values())
+        for lease in held:
+            lease.control.request_drain("shutdown")
+
+    def held(self) -> list[Lease]:
+        """What this process runs now."""
+        with self._lock:
+            return list(self._leases.values())
 
     def _run(self) -> None:
         pause = threading.Event()

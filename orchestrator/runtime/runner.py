@@ -11,15 +11,17 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphDrained, GraphRecursionError
 from langgraph.types import Command, StateSnapshot
 
-from agents.errors import DomainError, Fenced
+from agents.errors import DomainError, Fenced, HandedBack, WorkerDied
 from agents.events import causes
 from agents.lifecycle import SessionStatus
 from agents.models import AgentRun, AgentSession
 from agents.roles import Level
 from agents.services import leases, waits
 from agents.services.leases import Holding
+from orchestrator import dispatch
 from orchestrator.conf import runner_limits
 from orchestrator.runtime.agent_types import agent_type, graph_for
+from orchestrator.runtime.berths import berths
 from orchestrator.runtime.context import context_for
 from orchestrator.runtime.durability import Held
 from orchestrator.runtime.leases import Lease, heart
@@ -36,16 +38,18 @@ def run_next(level: Level) -> SessionStatus | None:
     Its status afterwards; None when there was nothing to do, or when it is left to the next attempt: another one
     has taken over, or the database does not answer and the lease will run out.
     """
-    limits = runner_limits()
+    if heart.is_draining:
+        dispatch.ring(level)  # for a worker that stays
+        return None
     try:
-        session = leases.claim(level, holder=HOLDER, lease=limits.lease, max_running=limits.max_running)
+        session = _claim(level)
     except (OperationalError, InterfaceError) as error:
         log.warning("The database does not answer, no %s is run: %s", level, error)
         return None
     if session is None:
         return None
     lease = Lease(Holding(session.pk, session.attempt))
-    with heart.keeping(lease), causes.caused_by(session.move_id):
+    with berths.taken(session.project_id), heart.keeping(lease), causes.caused_by(session.move_id):
         try:
             stopped = _run(session, lease)
             return None if lease.lost else settle(lease, stopped)
@@ -54,6 +58,15 @@ def run_next(level: Level) -> SessionStatus | None:
         except (OperationalError, InterfaceError) as error:
             log.warning("The database went away under %s; its lease runs out: %s", session.pk, error)
     return None
+
+
+def _claim(level: Level) -> AgentSession | None:
+    limits = runner_limits()
+    full = berths.full(limits.project_share)
+    session = leases.claim(level, holder=HOLDER, lease=limits.lease, max_running=limits.max_running, full=full)
+    if session is None and full:
+        berths.owe(level)
+    return session
 
 
 def _run(session: AgentSession, lease: Lease) -> StateSnapshot | Failure:
@@ -77,7 +90,7 @@ def _runnable(session: AgentSession) -> AgentRun:
     if run is None:
         raise DomainError(f"{session.pk} has no run.")
     if run.crashes >= runner_limits().max_crashes:
-        raise DomainError(f"The worker died {run.crashes} times while this agent ran; it was given up.")
+        raise WorkerDied(f"The worker died {run.crashes} times while this agent ran; it was given up.")
     return run
 
 
@@ -107,7 +120,7 @@ def _drive(session: AgentSession, run: AgentRun, lease: Lease) -> StateSnapshot:
             stream_mode="updates",
         ):
             pass
-    except GraphDrained:
+    except (GraphDrained, HandedBack):
         log.info("%s was stopped at a boundary.", session.pk)
     finally:
         if held is not None:

@@ -1,14 +1,18 @@
 """Claims: one worker a session, the best first, and nothing lost with a dead worker."""
 
+import json
+from collections.abc import Iterator
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from agents.actor import Actor
 from agents.lifecycle import Control, SessionStatus
-from agents.models import AgentEvent, AgentSession, SessionLease
+from agents.models import AgentEvent, AgentSession, Project, SessionLease, User
 from agents.roles import Level
 from agents.services import leases, sessions
 from agents.services.leases import Holding
@@ -49,6 +53,132 @@ def test_a_project_that_is_full_makes_room_for_another():
     assert claim(max_running=1).project_id == full.pk
     assert claim(max_running=1).pk == other.pk
     assert claim(max_running=1) is None
+
+
+@pytest.mark.django_db
+def test_a_project_has_a_limit_of_its_own_where_it_was_given_one():
+    user = make_user()
+    narrow, wide = make_project(user), make_project(user)
+    Project.objects.filter(pk=narrow.pk).update(max_running=1)
+    for project in (narrow, wide):
+        for _ in range(3):
+            make_mission(project, user)
+    taken = [session.project_id for _ in range(6) if (session := claim(max_running=2))]
+    assert (taken.count(narrow.pk), taken.count(wide.pk)) == (1, 2)
+
+
+def queue_many(project: Project, user: User, count: int, *, ago: timedelta = timedelta(hours=1)) -> None:
+    """Queued missions as a burst leaves them, older the earlier they were made."""
+    ids = [uuid4() for _ in range(count)]
+    now = timezone.now() - ago
+    AgentSession.objects.bulk_create(
+        AgentSession(
+            pk=pk, project=project, user=user, agent_type="test.queen", level=Level.QUEEN, name="M", status="queued",
+            root_id=pk, moved_at=now + timedelta(milliseconds=number),
+        )
+        for number, pk in enumerate(ids)
+    )  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_a_thousand_queued_sessions_of_one_project_do_not_hold_up_the_first_of_another():
+    user = make_user()
+    loud, quiet = make_project(user), make_project(user)
+    queue_many(loud, user, 1000)
+    for _ in range(5):
+        assert claim().project_id == loud.pk
+    first = make_mission(quiet, user)
+    assert claim().pk == first.pk
+
+
+@pytest.mark.django_db
+def test_projects_share_the_workers_evenly_or_by_their_limits():
+    user = make_user()
+    small, large = make_project(user), make_project(user)
+    Project.objects.filter(pk=large.pk).update(max_running=30)
+    for project in (small, large):
+        queue_many(project, user, 40)
+    taken = [claim(max_running=10).project_id for _ in range(20)]
+    assert (taken.count(small.pk), taken.count(large.pk)) == (5, 15)
+
+
+@pytest.mark.django_db
+def test_a_share_counts_what_runs_on_the_same_level():
+    """Else a project with many workers at work would never get its queen back."""
+    user = make_user()
+    busy, other = make_project(user), make_project(user)
+    queue_many(busy, user, 12)
+    AgentSession.objects.filter(project=busy).update(level=Level.WORKER)
+    for _ in range(10):
+        claim(Level.WORKER)
+    queue_many(busy, user, 2)
+    queue_many(other, user, 2)
+    taken = {claim().project_id, claim().project_id}
+    assert taken == {busy.pk, other.pk}
+
+
+@pytest.mark.django_db
+def test_urgent_work_goes_first_but_not_for_ever():
+    user = make_user()
+    project = make_project(user)
+    old = make_mission(project, user)
+    recent = make_mission(project, user)
+    urgent = make_mission(project, user, priority=2)
+    AgentSession.objects.filter(pk=old.pk).update(moved_at=timezone.now() - timedelta(minutes=21))
+    AgentSession.objects.filter(pk=recent.pk).update(moved_at=timezone.now() - timedelta(minutes=19))
+    assert [claim().pk for _ in range(3)] == [old.pk, urgent.pk, recent.pk]
+
+
+@pytest.mark.django_db
+def test_a_project_that_fills_its_part_of_a_worker_is_passed_over():
+    user = make_user()
+    full = make_project(user)
+    queue_many(full, user, 2)
+    other = make_mission(make_project(user), user)
+    taken = leases.claim(Level.QUEEN, holder="here", lease=LEASE, max_running=100, full=[full.pk])
+    assert taken.pk == other.pk
+    assert leases.claim(Level.QUEEN, holder="here", lease=LEASE, max_running=100, full=[full.pk]) is None
+
+
+@pytest.mark.django_db
+def test_a_claim_reads_a_handful_of_rows_however_many_are_queued():
+    user = make_user()
+    full = make_project(user)
+    Project.objects.filter(pk=full.pk).update(max_running=1)
+    queue_many(full, user, 5000)
+    claim()  # so this one is full: none of its 5,000 may be looked at one by one
+    for _ in range(3):
+        queue_many(make_project(user), user, 1000, ago=timedelta(minutes=5))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE agent_sessions")
+        cursor.execute(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {leases.CLAIM}",
+            {"level": "queen", "max_running": 100, "full": [], "lease": 60, "holder": "here"},
+        )
+        plan = cursor.fetchone()[0]
+    plan = json.loads(plan) if isinstance(plan, str) else plan
+    assert max(rows_of(plan[0]["Plan"])) <= 10
+
+
+def rows_of(node: dict) -> Iterator[float]:
+    """The rows that each step of a plan read of tables and indexes, in all its rounds."""
+    if "Relation Name" in node:
+        yield (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+    for inner in node.get("Plans", []):
+        yield from rows_of(inner)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_handed_back_is_queued_at_once_and_no_crash_counted():
+    make_mission()
+    session = claim()
+    held = Holding(session.pk, 1)
+    assert leases.hand_back(held)
+    assert not leases.hand_back(held)
+    session.refresh_from_db()
+    assert (session.status, session.current_run.crashes) == (SessionStatus.QUEUED, 0)
+    assert not SessionLease.objects.exists()
+    assert claim().attempt == 2
 
 
 @pytest.mark.django_db

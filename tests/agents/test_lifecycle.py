@@ -15,6 +15,7 @@ TABLES: list[tuple[type[StrEnum], Mapping]] = [
     (lifecycle.ApprovalStatus, lifecycle.APPROVAL_TRANSITIONS),
     (lifecycle.ExecutionStatus, lifecycle.EXECUTION_TRANSITIONS),
     (lifecycle.RewindStatus, lifecycle.REWIND_TRANSITIONS),
+    (lifecycle.LetterStatus, lifecycle.LETTER_TRANSITIONS),
 ]
 PAIRS = [(table, a, b) for statuses, table in TABLES for a, b in product(statuses, statuses)]
 

@@ -12,7 +12,7 @@ from agents.graphs.brains import chat_material as material
 from agents.graphs.brains import chat_prompts as prompts
 from agents.graphs.brains import chat_reading as reading
 from agents.graphs.brains import chat_replies as replies
-from agents.graphs.brains.chat_calls import ModelAddress, ModelCalls, Patience, Prices
+from agents.graphs.brains.chat_calls import LONGEST_BACKOFF, ModelAddress, ModelCalls, Patience, Prices
 from agents.graphs.brains.chat_names import OPENAI, check_name, provider_and_model
 from agents.graphs.brains.chat_reading import TEXT_LENGTH, TITLE_LENGTH
 from agents.graphs.findings import (
@@ -26,7 +26,7 @@ from agents.graphs.findings import (
     SourceOutline,
     WorkItem,
 )
-from agents.graphs.ports import Account
+from agents.graphs.ports import Account, Line
 
 __all__ = ["ChatBrain", "check_name", "connect"]
 
@@ -202,18 +202,23 @@ def connect(
     input_price: Decimal,
     output_price: Decimal,
     account: Account,
+    line: Line,
+    temperature: float | None = None,
     backoff: float = 0.5,
+    longest: float = LONGEST_BACKOFF,
 ) -> ChatBrain:
     """The brain that thinks with the model `name`, a provider:model. No request is made yet.
 
     `timeout` is seconds for one try and `retries` the further tries after a passing fault; prices are dollars
-    for a million tokens; `backoff` is seconds before the first further try. Raises ModelUnavailable where the
-    model cannot be spoken to at all.
+    for a million tokens; `backoff` is the most seconds before the first further try, `longest` those of all pauses.
+    Raises ModelUnavailable where the model cannot be spoken to at all.
     """
     from langchain.chat_models import init_chat_model
 
     provider, model_name = provider_and_model(name)
     options: dict[str, Any] = {"timeout": timeout, "max_retries": 0}
+    if temperature is not None:
+        options["temperature"] = temperature
     if base_url:
         options["base_url"] = base_url
     if api_key or (base_url and provider == OPENAI):
@@ -229,9 +234,10 @@ def connect(
     calls = ModelCalls(
         model,
         address=address,
-        patience=Patience(timeout, retries, backoff),
+        patience=Patience(timeout, retries, backoff, longest),
         prices=Prices(input_price, output_price),
         account=account,
+        line=line,
     )
     return ChatBrain(name, calls)
 

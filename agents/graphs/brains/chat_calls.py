@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from agents.errors import DomainError, ModelMisbehaved, ModelUnavailable
-from agents.graphs.brains.chat_faults import ADVICE, MISBEHAVIOUR, PASSING, Fault, Kind, fault_of
+from agents.graphs.brains.chat_faults import ADVICE, DOWN, MISBEHAVIOUR, PASSING, Fault, Kind, fault_of
 from agents.graphs.brains.chat_prompts import Message
-from agents.graphs.ports import Account, Usage
+from agents.graphs.ports import Account, Line, Usage
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -47,12 +47,14 @@ class Dialect(StrEnum):
 class Patience:
     """`timeout`: seconds for one try; all tries and waits of a call share `timeout` times their number.
 
-    `retries`: further tries after a passing fault; `backoff`: seconds before the first of them, then doubled.
+    `retries`: further tries after a passing fault; `backoff`: the most seconds before the first of them, then doubled;
+    `longest`: seconds of all pauses together.
     """
 
     timeout: float
     retries: int
     backoff: float
+    longest: float = LONGEST_BACKOFF
 
     @property
     def total(self) -> float:
@@ -60,11 +62,14 @@ class Patience:
         return self.timeout * (self.retries + 1)
 
     def wait(self, failures: int, fault: Fault) -> float:
-        """Seconds before the next try, after `failures` failed ones: never less than the server asked for."""
+        """Seconds before the next try, after `failures` failed ones: never less than the server asked for.
+
+        Full jitter: many agents that failed at once are spread over the whole pause.
+        """
         if fault.kind is Kind.MISFIT:
             return 0
         longest = min(self.backoff * 2.0 ** (failures - 1), LONGEST_BACKOFF)
-        return fault.wait + longest * random.uniform(0.5, 1)  # noqa: S311 - spreads the tries, hides nothing
+        return fault.wait + random.uniform(0, longest)  # noqa: S311 - spreads the tries, hides nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,7 @@ class ModelCalls:
         patience: Patience,
         prices: Prices,
         account: Account,
+        line: Line,
     ) -> None:
         """`model` must not retry by itself, or tries are not counted."""
         self._model = model
@@ -121,6 +127,7 @@ class ModelCalls:
         self._patience = patience
         self._prices = prices
         self._account = account
+        self._line = line
         self._dialects = list(Dialect)
 
     def ask(
@@ -160,6 +167,7 @@ class ModelCalls:
         tally: Tally,
     ) -> Result:
         deadline = time.monotonic() + self._patience.total
+        rested = 0.0
         schema = _schema(shape)
         known = self._dialects
         repair: list[Message] = []
@@ -174,13 +182,16 @@ class ModelCalls:
                     continue
                 failures += 1
                 wait = self._patience.wait(failures, fault)
-                if not self._worth_a_try(fault, failures, time.monotonic() + wait, deadline):
+                rested += wait
+                in_time = rested <= self._patience.longest and time.monotonic() + wait < deadline
+                if not (in_time and fault.kind in PASSING and failures <= self._patience.retries):
                     if fault.kind is Kind.REFUSED:  # in every dialect, so it was none's fault
                         self._dialects = known
                     raise self._error(fault, tally.tries) from None
                 if fault.said is not None:
                     repair = _mend(fault, schema)
-            time.sleep(wait)
+                reason = f"The model {fault.kind}"
+            self._line.rest(wait, failures + 1, reason)
 
     def _drop(self, dialect: Dialect, fault: Fault) -> bool:
         """Stop using `dialect` where `fault` says that the server does not know it; True if that was done."""
@@ -188,9 +199,6 @@ class ModelCalls:
             return False
         self._dialects = [other for other in self._dialects if other is not dialect]
         return True
-
-    def _worth_a_try(self, fault: Fault, failures: int, resumes: float, deadline: float) -> bool:
-        return fault.kind in PASSING and failures <= self._patience.retries and resumes < deadline
 
     def _send(
         self,
@@ -200,15 +208,19 @@ class ModelCalls:
         tally: Tally,
         deadline: float,
     ) -> AIMessage:
-        tally.tries += 1
-        seconds = max(0.0, min(self._patience.timeout, deadline - time.monotonic()))
-        try:
-            answer = within(seconds, lambda: self._invoke(messages, schema, dialect))
-        except Exception as error:  # noqa: BLE001 - each provider's package raises errors of its own
-            tally.add(_usage_of(error))
-            raise fault_of(error) from None
-        tally.add(answer.usage_metadata)
-        return answer
+        with self._line.passing() as passage:
+            tally.tries += 1
+            seconds = max(0.0, min(self._patience.timeout, deadline - time.monotonic()))
+            try:
+                answer = within(seconds, lambda: self._invoke(messages, schema, dialect))
+            except Exception as error:  # noqa: BLE001 - each provider's package raises errors of its own
+                tally.add(_usage_of(error))
+                fault = fault_of(error)
+                passage.failed(str(fault.kind)) if fault.kind in DOWN else passage.worked()
+                raise fault from None
+            passage.worked()
+            tally.add(answer.usage_metadata)
+            return answer
 
     def _invoke(self, messages: Sequence[Message], schema: Mapping[str, Any], dialect: Dialect) -> AIMessage:
         if dialect is Dialect.TEXT:

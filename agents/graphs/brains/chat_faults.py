@@ -39,6 +39,7 @@ ADVICE: Mapping[Kind, str] = {
     Kind.MISFIT: "Take a model that follows instructions better.",
 }
 PASSING = frozenset({Kind.BUSY, Kind.BROKEN, Kind.SLOW, Kind.UNREACHABLE, Kind.GARBLED, Kind.MISFIT})
+DOWN = frozenset({Kind.BROKEN, Kind.SLOW, Kind.UNREACHABLE, Kind.GARBLED})  # the server is not working
 MISBEHAVIOUR = frozenset({Kind.GARBLED, Kind.MISFIT})
 
 _BY_STATUS: Mapping[int, Kind] = {

@@ -1,6 +1,8 @@
 """What the tests of the chat brain share: an account that keeps its bills, sources, a brain to ask."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -35,6 +37,32 @@ class Bills:
         return usage
 
 
+@dataclass
+class OpenLine:
+    """A way to the model that is always free, and what was said about it."""
+
+    outcomes: list[str] = field(default_factory=list)
+    rests: list[tuple[float, int, str]] = field(default_factory=list)
+
+    @contextmanager
+    def passing(self) -> Iterator["OpenLine"]:
+        """Free."""
+        yield self
+
+    def worked(self) -> None:
+        """Keep it."""
+        self.outcomes.append("")
+
+    def failed(self, reason: str) -> None:
+        """Keep it."""
+        self.outcomes.append(reason)
+
+    def rest(self, seconds: float, next_try: int, reason: str) -> None:
+        """Sleep."""
+        self.rests.append((seconds, next_try, reason))
+        time.sleep(seconds)
+
+
 def brain_of(base_url: str, bills: Bills, **options: Any) -> chat.ChatBrain:
     """A brain that thinks with the model at `base_url` and hardly waits between its tries."""
     settings: dict[str, Any] = {
@@ -46,6 +74,7 @@ def brain_of(base_url: str, bills: Bills, **options: Any) -> chat.ChatBrain:
         "input_price": Decimal("0.25"),
         "output_price": Decimal("2"),
         "account": bills,
+        "line": OpenLine(),
         "backoff": 0.001,
     }
     return chat.connect(**{**settings, **options})

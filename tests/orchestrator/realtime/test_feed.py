@@ -12,6 +12,7 @@ from agents.actor import SYSTEM
 from agents.lifecycle import SessionStatus
 from agents.models import AgentSession
 from agents.services import sessions
+from orchestrator import shared
 from orchestrator.realtime import feed
 from orchestrator.realtime.feed import Fact, from_fields
 from tests.factories import make_mission
@@ -87,7 +88,7 @@ def test_a_dead_redis_is_not_asked_again_until_a_pause_is_over(redis_away, monke
     feed.publish([(uuid4(), fact())])
     feed.publish([(uuid4(), fact())])
     assert len(attempts) == 1
-    later = time.monotonic() + feed.PAUSE
+    later = time.monotonic() + shared.PAUSE
     monkeypatch.setattr(time, "monotonic", lambda: later)
     feed.publish([(uuid4(), fact())])
     assert len(attempts) == 2

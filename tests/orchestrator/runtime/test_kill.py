@@ -56,6 +56,10 @@ class Mission:
         """Status of the root, counts, doubts answered by what really happened."""
         return self._call("look", self.id, str(self.trace))
 
+    def crashes(self) -> int:
+        """How many were counted."""
+        return self._call("crashes", self.id)
+
 
 @pytest.fixture(scope="module")
 def trace(tmp_path_factory):
