@@ -1,8 +1,7 @@
 """Kills a mission's only worker right before or right after its n-th commit, for each n, and lets another one finish.
 
-`python -m tests.faults.points before 0 2` walks the 1st, 3rd, 5th … commit of a small mission. Each mission runs in
-two processes, forked from this one: the first is killed, the second finishes and checks. The walk is over with the
-first mission that nobody was killed in. Prints a line a mission, with what was wrong.
+Each mission runs in two processes, forked from one that has imported all: the first is killed, the second finishes
+and checks. The walk is over with the first mission that nobody was killed in.
 """
 
 import os
@@ -17,8 +16,22 @@ from threading import Lock
 from typing import Any, TypeVar
 from uuid import UUID
 
-import django
+from django.db.backends.signals import connection_created
+from django.db.models.functions import Now
 from psycopg import Connection
+
+from agents.checkpoints.statements import Statement
+from agents.ids import new_id
+from agents.lifecycle import FINAL, SessionStatus
+from agents.models import AgentSession, SessionLease
+from agents.roles import Level
+from orchestrator import sweeper
+from orchestrator.postgresql.base import DatabaseWrapper
+from orchestrator.runtime import runner
+from orchestrator.runtime.agent_types import graph_for
+from tests.faults import checks, people
+from tests.faults.agents import WORLD, make_world
+from tests.faults.mission import start, workers
 
 BELOW = (1, 1, 2)
 AGENTS = 5
@@ -48,11 +61,6 @@ class Points:
 
     def watch(self) -> None:
         """Stand at all three ways to a commit: of Django's transactions, its single statements, and the saver's."""
-        from django.db.backends.signals import connection_created
-
-        from agents.checkpoints.statements import Statement
-        from orchestrator.postgresql.base import DatabaseWrapper
-
         commit, rows, passing = DatabaseWrapper._commit, Statement.rows, self.passing
 
         def committing(wrapper: DatabaseWrapper) -> None:
@@ -79,36 +87,23 @@ class Points:
 
 def work(root: UUID, name: str) -> None:
     """Start the mission if nobody has, and do all that there is to be done for it, alone, until it ends."""
-    from agents.lifecycle import FINAL
-    from agents.models import AgentSession
-    from agents.roles import Level
-    from orchestrator import sweeper
-    from orchestrator.runtime import runner
-    from tests.faults import people
-    from tests.faults.mission import start
-
     if not AgentSession.objects.filter(pk=root).exists():
         start(root, name, BELOW)
     for _ in range(100):
         if AgentSession.objects.get(pk=root).status in FINAL:
             return
-        for level in Level:
-            while runner.run_next(level) is not None:
-                pass
-        people.answer(root, is_calm=True)
-        sweeper.requeue_lost()
-        sweeper.cancel_abandoned()
+        queued = AgentSession.objects.filter(root=root, status=SessionStatus.QUEUED).first()
+        if queued is not None:
+            runner.run_next(Level(queued.level))
+        else:
+            people.answer(root, is_calm=True)
+            sweeper.requeue_lost()
+            sweeper.cancel_abandoned()
     raise AssertionError(f"{name} does not end")
 
 
 def take_over(root: UUID, name: str) -> Sequence[str]:
     """Finish what a dead process began, without waiting for its leases; what is wrong then."""
-    from django.db.models.functions import Now
-
-    from agents.models import SessionLease
-    from tests.faults import checks
-    from tests.faults.mission import workers
-
     SessionLease.objects.update(until=Now() - timedelta(seconds=1))
     work(root, name)
     return checks.faults_of(root, workers(name, BELOW), AGENTS)
@@ -131,11 +126,15 @@ def forked(task: Callable[[], object]) -> int:
 
 
 def walk(side: str, first: int, step: int) -> int:
-    """Walk the points; how many missions went wrong."""
-    from agents.ids import new_id
+    """Die `side` (before or after) each commit from the `first` on, in steps; how many missions went wrong.
 
+    Prints a line a mission, after what was wrong with it.
+    """
+    make_world(Path(os.environ[WORLD]))
+    for level in Level:
+        graph_for(f"faults.{level}")
     wrong = 0
-    for dies_at in count(first + 1, step):
+    for dies_at in count(first, step):
         root, name = new_id(), f"{side}{dies_at}"
 
         def run(dies_at: int = dies_at, root: UUID = root, name: str = name) -> None:
@@ -149,20 +148,3 @@ def walk(side: str, first: int, step: int) -> int:
         if died != -signal.SIGKILL:
             return wrong
     raise AssertionError("count() never ends")
-
-
-def main() -> int:
-    """Returns the exit status."""
-    django.setup()
-    from orchestrator.runtime.agent_types import graph_for
-    from tests.faults.agents import WORLD, make_world
-
-    make_world(Path(os.environ[WORLD]))
-    for level in ("queen", "architect", "specialist", "worker"):
-        graph_for(f"faults.{level}")
-    side, first, step = sys.argv[1:]
-    return 1 if walk(side, int(first), int(step)) else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
