@@ -10,10 +10,12 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
+from unittest.mock import patch
 from uuid import UUID
 
 from django.db.backends.signals import connection_created
@@ -61,18 +63,18 @@ class Points:
 
     def watch(self) -> None:
         """Stand at all three ways to a commit: of Django's transactions, its single statements, and the saver's."""
-        commit, rows, passing = DatabaseWrapper._commit, Statement.rows, self.passing
+        commit, rows, passing = DatabaseWrapper.commit, Statement.rows, self.passing
 
         def committing(wrapper: DatabaseWrapper) -> None:
             passing(lambda: commit(wrapper))
 
         def writing(statement: Statement, connection: Connection[Any], parameters: Any) -> list[tuple[Any, ...]]:
             is_point = connection.autocommit and b"INSERT INTO" in statement.numbered
-            send = lambda: rows(statement, connection, parameters)  # noqa: E731  # shorter than a third function
+            send = partial(rows, statement, connection, parameters)
             return passing(send) if is_point else send()
 
-        DatabaseWrapper._commit = committing
-        Statement.rows = writing
+        patch.object(DatabaseWrapper, "commit", committing).start()
+        patch.object(Statement, "rows", writing).start()
         connection_created.connect(self._stand_by, weak=False)
 
     def _stand_by(self, connection: Any, **kwargs: Any) -> None:
@@ -100,6 +102,12 @@ def work(root: UUID, name: str) -> None:
             sweeper.requeue_lost()
             sweeper.cancel_abandoned()
     raise AssertionError(f"{name} does not end")
+
+
+def die(dies_at: int, side: str, root: UUID, name: str) -> None:
+    """Work until it is time to die."""
+    Points(dies_at, side).watch()
+    work(root, name)
 
 
 def take_over(root: UUID, name: str) -> Sequence[str]:
@@ -137,12 +145,8 @@ def walk(side: str, first: int, step: int) -> int:
     for dies_at in count(first, step):
         root, name = new_id(), f"{side}{dies_at}"
 
-        def run(dies_at: int = dies_at, root: UUID = root, name: str = name) -> None:
-            Points(dies_at, side).watch()
-            work(root, name)
-
-        died = forked(run)
-        finished = forked(lambda root=root, name=name: take_over(root, name))
+        died = forked(partial(die, dies_at, side, root, name))
+        finished = forked(partial(take_over, root, name))
         sys.stdout.write(f"{side} commit {dies_at}: {died}, then {finished}\n")
         wrong += finished != 0 or died not in (0, -signal.SIGKILL)
         if died != -signal.SIGKILL:
