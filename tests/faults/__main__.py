@@ -9,10 +9,12 @@ import os
 import random
 import sys
 import time
+from pathlib import Path
 
 import django
 
 from orchestrator.stack import pool_size
+from tests.faults.schedule import Fault, Schedule
 from tests.faults.workers import THREADS, SecondWorker
 from tests.servers import claim_folder
 from tests.stack import Stack, running_stack
@@ -44,6 +46,8 @@ def main() -> int:
                 return _run(stack, second, given)
             finally:
                 second.end()
+                if given.log:
+                    given.log.write_text(stack.output)
     finally:
         os.close(lock)
 
@@ -54,21 +58,22 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--least", type=int, default=1, help="and until there have been so many faults")
     parser.add_argument("--seed", type=int, default=random.randrange(10_000), help="which faults, and when")
     parser.add_argument("--pauses", type=float, nargs=2, default=(0.5, 4), help="seconds between two faults")
+    parser.add_argument(
+        "--kinds", type=Fault, nargs="+", default=tuple(Fault), help="only these, as the report calls them"
+    )
+    parser.add_argument("--log", type=Path, help="file for what the stack says")
     return parser.parse_args()
 
 
 def _run(stack: Stack, second: SecondWorker, given: argparse.Namespace) -> int:
     django.setup()
-    from pathlib import Path
-
     from tests.faults.agents import WORLD, make_world
     from tests.faults.injectors import Injectors
     from tests.faults.mission import Run
     from tests.faults.report import report
-    from tests.faults.schedule import Schedule
 
     make_world(Path(os.environ[WORLD]))
-    run = Run(Injectors(stack, second), Schedule(given.seed, pauses=given.pauses))
+    run = Run(Injectors(stack, second), Schedule(given.seed, pauses=given.pauses, kinds=given.kinds))
     began = time.monotonic()
     while time.monotonic() - began < given.seconds or len(run.recoveries.hits) < given.least:
         run.mission(FAULTS_A_MISSION)

@@ -1,8 +1,7 @@
 """Kills a mission's only worker right before or right after its n-th commit, for each n, and lets another one finish.
 
-`python -m tests.faults.points before 0 2` walks the 1st, 3rd, 5th … commit of a small mission. Each mission runs in
-two processes, forked from this one: the first is killed, the second finishes and checks. The walk is over with the
-first mission that nobody was killed in. Prints a line a mission, with what was wrong.
+Each mission runs in two processes, forked from one that has imported all: the first is killed, the second finishes
+and checks. The walk is over with the first mission that nobody was killed in.
 """
 
 import os
@@ -11,14 +10,30 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
+from unittest.mock import patch
 from uuid import UUID
 
-import django
+from django.db.backends.signals import connection_created
+from django.db.models.functions import Now
 from psycopg import Connection
+
+from agents.checkpoints.statements import Statement
+from agents.ids import new_id
+from agents.lifecycle import FINAL, SessionStatus
+from agents.models import AgentSession, SessionLease
+from agents.roles import Level
+from orchestrator import sweeper
+from orchestrator.postgresql.base import DatabaseWrapper
+from orchestrator.runtime import runner
+from orchestrator.runtime.agent_types import graph_for
+from tests.faults import checks, people
+from tests.faults.agents import WORLD, make_world
+from tests.faults.mission import start, workers
 
 BELOW = (1, 1, 2)
 AGENTS = 5
@@ -48,23 +63,18 @@ class Points:
 
     def watch(self) -> None:
         """Stand at all three ways to a commit: of Django's transactions, its single statements, and the saver's."""
-        from django.db.backends.signals import connection_created
-
-        from agents.checkpoints.statements import Statement
-        from orchestrator.postgresql.base import DatabaseWrapper
-
-        commit, rows, passing = DatabaseWrapper._commit, Statement.rows, self.passing
+        commit, rows, passing = DatabaseWrapper.commit, Statement.rows, self.passing
 
         def committing(wrapper: DatabaseWrapper) -> None:
             passing(lambda: commit(wrapper))
 
         def writing(statement: Statement, connection: Connection[Any], parameters: Any) -> list[tuple[Any, ...]]:
             is_point = connection.autocommit and b"INSERT INTO" in statement.numbered
-            send = lambda: rows(statement, connection, parameters)  # noqa: E731  # shorter than a third function
+            send = partial(rows, statement, connection, parameters)
             return passing(send) if is_point else send()
 
-        DatabaseWrapper._commit = committing
-        Statement.rows = writing
+        patch.object(DatabaseWrapper, "commit", committing).start()
+        patch.object(Statement, "rows", writing).start()
         connection_created.connect(self._stand_by, weak=False)
 
     def _stand_by(self, connection: Any, **kwargs: Any) -> None:
@@ -79,36 +89,29 @@ class Points:
 
 def work(root: UUID, name: str) -> None:
     """Start the mission if nobody has, and do all that there is to be done for it, alone, until it ends."""
-    from agents.lifecycle import FINAL
-    from agents.models import AgentSession
-    from agents.roles import Level
-    from orchestrator import sweeper
-    from orchestrator.runtime import runner
-    from tests.faults import people
-    from tests.faults.mission import start
-
     if not AgentSession.objects.filter(pk=root).exists():
         start(root, name, BELOW)
     for _ in range(100):
         if AgentSession.objects.get(pk=root).status in FINAL:
             return
-        for level in Level:
-            while runner.run_next(level) is not None:
-                pass
-        people.answer(root, is_calm=True)
-        sweeper.requeue_lost()
-        sweeper.cancel_abandoned()
+        queued = AgentSession.objects.filter(root=root, status=SessionStatus.QUEUED).first()
+        if queued is not None:
+            runner.run_next(Level(queued.level))
+        else:
+            people.answer(root, is_calm=True)
+            sweeper.requeue_lost()
+            sweeper.cancel_abandoned()
     raise AssertionError(f"{name} does not end")
+
+
+def die(dies_at: int, side: str, root: UUID, name: str) -> None:
+    """Work until it is time to die."""
+    Points(dies_at, side).watch()
+    work(root, name)
 
 
 def take_over(root: UUID, name: str) -> Sequence[str]:
     """Finish what a dead process began, without waiting for its leases; what is wrong then."""
-    from django.db.models.functions import Now
-
-    from agents.models import SessionLease
-    from tests.faults import checks
-    from tests.faults.mission import workers
-
     SessionLease.objects.update(until=Now() - timedelta(seconds=1))
     work(root, name)
     return checks.faults_of(root, workers(name, BELOW), AGENTS)
@@ -131,38 +134,21 @@ def forked(task: Callable[[], object]) -> int:
 
 
 def walk(side: str, first: int, step: int) -> int:
-    """Walk the points; how many missions went wrong."""
-    from agents.ids import new_id
+    """Die `side` (before or after) each commit from the `first` on, in steps; how many missions went wrong.
 
+    Prints a line a mission, after what was wrong with it.
+    """
+    make_world(Path(os.environ[WORLD]))
+    for level in Level:
+        graph_for(f"faults.{level}")
     wrong = 0
-    for dies_at in count(first + 1, step):
+    for dies_at in count(first, step):
         root, name = new_id(), f"{side}{dies_at}"
 
-        def run(dies_at: int = dies_at, root: UUID = root, name: str = name) -> None:
-            Points(dies_at, side).watch()
-            work(root, name)
-
-        died = forked(run)
-        finished = forked(lambda root=root, name=name: take_over(root, name))
+        died = forked(partial(die, dies_at, side, root, name))
+        finished = forked(partial(take_over, root, name))
         sys.stdout.write(f"{side} commit {dies_at}: {died}, then {finished}\n")
         wrong += finished != 0 or died not in (0, -signal.SIGKILL)
         if died != -signal.SIGKILL:
             return wrong
     raise AssertionError("count() never ends")
-
-
-def main() -> int:
-    """Returns the exit status."""
-    django.setup()
-    from orchestrator.runtime.agent_types import graph_for
-    from tests.faults.agents import WORLD, make_world
-
-    make_world(Path(os.environ[WORLD]))
-    for level in ("queen", "architect", "specialist", "worker"):
-        graph_for(f"faults.{level}")
-    side, first, step = sys.argv[1:]
-    return 1 if walk(side, int(first), int(step)) else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,7 @@
 """Which faults happen when: all of it follows from a seed."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,15 +35,16 @@ class Planned:
 class Schedule:
     """Deals faults to missions: each kind once, in random order, then each kind again."""
 
-    def __init__(self, seed: int, *, pauses: tuple[float, float]) -> None:
+    def __init__(self, seed: int, *, pauses: tuple[float, float], kinds: Sequence[Fault] = tuple(Fault)) -> None:
         """`pauses`: the shortest and the longest between two faults, in seconds."""
+        self._kinds = kinds
         self._chance = random.Random(seed)
         self._pauses = pauses
         self._deck = self._dealt()
 
     def _dealt(self) -> Iterator[Planned]:
         while True:
-            for fault in self._chance.sample(list(Fault), len(Fault)):
+            for fault in self._chance.sample(self._kinds, len(self._kinds)):
                 yield Planned(fault, self._chance.uniform(*self._pauses))
 
     def draw(self) -> Planned:
