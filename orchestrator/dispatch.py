@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 RUN_NEXT = "queenright.run_next"
 TIDY = "queenright.tidy"
 PRUNE = "queenright.prune"
+SNAPSHOT = "queenright.snapshot"
 
 
 def ring(level: Level, times: int = 1) -> None:

@@ -155,6 +155,7 @@ CELERY_TASK_CREATE_MISSING_QUEUES = True
 CELERY_BEAT_SCHEDULE = {
     "tidy": {"task": "queenright.tidy", "schedule": 3600, "options": {"queue": "worker", "expires": 3600}},
     "prune": {"task": "queenright.prune", "schedule": 600, "options": {"queue": "worker", "expires": 600}},
+    "snapshot": {"task": "queenright.snapshot", "schedule": 600, "options": {"queue": "worker", "expires": 600}},
 }
 
 LOGGING = {

@@ -9,6 +9,7 @@ from django.utils import timezone
 from agents.roles import Level
 from memory.services import memories, sources
 from orchestrator import dispatch, pruning
+from orchestrator.actions import events
 from orchestrator.runtime import draining, runner
 
 DRAFT_LIFE = timedelta(days=1)
@@ -33,3 +34,9 @@ def tidy() -> None:
 def prune() -> None:
     """Delete the states that the rules of their agents' types do not keep."""
     pruning.run()
+
+
+@shared_task(name=dispatch.SNAPSHOT)
+def snapshot() -> None:
+    """Take the snapshots of aggregates that are due, so that replays stay short."""
+    events.take_snapshots()

@@ -15,6 +15,11 @@ from agents.events.rows import Row
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def microseconds(time: datetime) -> int:
+    """Since 1970, as the hash covers it."""
+    return (time - EPOCH) // timedelta(microseconds=1)
+
+
 def body(
     event_id: UUID,
     event_type: str,
@@ -58,7 +63,7 @@ class Chain:
 
 
 def _hash(before: bytes, row: Row) -> bytes:
-    at = (row.at - EPOCH) // timedelta(microseconds=1)
+    at = microseconds(row.at)
     return hashlib.sha256(before + f"{row.version}:{at}:".encode() + body(*_covered(row), row.project_id)).digest()
 
 

@@ -77,9 +77,7 @@ def of_head(head: EventHead, *, after: int = 0) -> Iterator[Row]:
 def of_archive(aggregate_id: UUID) -> Iterator[Row]:
     """The archived events of an aggregate, in order. Raises ArchiveUnreadable."""
     for part in EventArchive.objects.filter(aggregates__contains=[aggregate_id]).order_by("mission_id", "part"):
-        for row in unpacked(part):
-            if row.aggregate_id == aggregate_id:
-                yield row
+        yield from unpacked(part, aggregate_id)
 
 
 def packed(rows: Sequence[Row]) -> bytes:
@@ -87,12 +85,16 @@ def packed(rows: Sequence[Row]) -> bytes:
     return zlib.compress(b"\n".join(canonical({**asdict(row), "hash": row.hash.hex()}) for row in rows))
 
 
-def unpacked(part: EventArchive) -> Iterator[Row]:
-    """The rows of a part of an archive, in order. Raises ArchiveUnreadable."""
+def unpacked(part: EventArchive, aggregate_id: UUID | None = None) -> Iterator[Row]:
+    """The rows of a part of an archive, in order, or those of one aggregate. Raises ArchiveUnreadable."""
+    wanted = str(aggregate_id or "").encode()
     try:
-        lines = zlib.decompress(bytes(part.body)).split(b"\n")
-        for line in lines:
+        for line in zlib.decompress(bytes(part.body)).split(b"\n"):
+            if wanted not in line:  # most are of others: not even parsed
+                continue
             told = orjson.loads(line)
-            yield _PACKED.validate_python({**told, "hash": bytes.fromhex(told["hash"])})
+            row = _PACKED.validate_python({**told, "hash": bytes.fromhex(told["hash"])})
+            if aggregate_id in (None, row.aggregate_id):
+                yield row
     except (zlib.error, ValueError, KeyError, TypeError) as error:
         raise ArchiveUnreadable(f"Part {part.part} of the archive of {part.mission_id} cannot be read.") from error

@@ -1,9 +1,8 @@
-"""Appends events in the transaction of the change, tells listeners after commit, and reads events back."""
+"""Appends events in the transaction of the change, and tells listeners after commit. `load` reads them back."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +12,8 @@ from agents.actor import Actor
 from agents.errors import HeadMoved
 from agents.events import causes, chain, rows
 from agents.events.digests import canonical
-from agents.events.rows import Row
+from agents.events.reading import load as load  # who appends, reads here too
 from agents.events.types import Event
-from agents.events.upcasting import typed
 from agents.ids import new_id
 from agents.models import AgentSession, EventHead
 
@@ -74,34 +72,6 @@ class Entry:
     origin: str = ""
     event_id: UUID | None = None
     expected_version: int | None = None  # of the aggregate before this event; 0: there was none
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """An event as it was stored, in its type of today."""
-
-    event_id: UUID
-    aggregate_id: UUID
-    version: int
-    at: datetime
-    actor: str
-    mission_id: UUID
-    causation_id: UUID | None
-    event: Event
-
-    @classmethod
-    def of(cls, row: Row) -> "Stored":
-        """The event of a row. Raises UnknownEvent."""
-        return cls(
-            row.event_id,
-            row.aggregate_id,
-            row.version,
-            row.at,
-            row.metadata.get("actor", ""),
-            row.correlation_id,
-            row.causation_id,
-            typed(row.event_type, row.schema, row.data),
-        )
 
 
 Listener = Callable[[Sequence[Recorded]], None]
@@ -179,29 +149,6 @@ def _append_to_versions(filled: Sequence[dict[str, Any]]) -> None:
                     expected=row["expected_version"],
                     version=head.version if head else 0,
                 )
-
-
-def load(
-    aggregate_id: UUID,
-    *,
-    after: int = 0,
-    until_version: int | None = None,
-    until_time: datetime | None = None,
-) -> Iterator[Stored]:
-    """The events of an aggregate in order, archived ones too: those behind version `after`, up to a version or time.
-
-    Raises UnknownEvent at the first that is of a type or version that is not known.
-    """
-    head = EventHead.objects.filter(pk=aggregate_id).first()
-    if head is None:
-        return
-    for row in takewhile(
-        lambda row: (
-            (until_version is None or row.version <= until_version) and (until_time is None or row.at <= until_time)
-        ),
-        rows.of_head(head, after=after),
-    ):
-        yield Stored.of(row)
 
 
 def adopt(entries: Iterable[Entry]) -> None:

@@ -1,0 +1,154 @@
+"""Checks all chains, and the live tables against them, while others write.
+
+A few aggregates at a time are looked at in one read-only snapshot of the database, in which events, heads and rows
+agree; nothing is locked, and no more than these are in memory.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
+
+from agents.errors import UnknownEvent
+from agents.events import rows
+from agents.events.chain import Chain
+from agents.events.digests import canonical
+from agents.events.folds import State, apply
+from agents.events.history import FORM, told
+from agents.events.projections import Projection, differences
+from agents.events.reading import Stored
+from agents.models import AgentEvent, EventArchive, EventHead, EventSnapshot
+
+PAGE = 50  # aggregates
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that is not as it was recorded. `version` names the first broken link of a chain."""
+
+    aggregate_type: str
+    aggregate_id: UUID
+    words: str
+    version: int | None = None
+
+    def __str__(self) -> str:
+        """As a line for people."""
+        link = "" if self.version is None else f"version {self.version} "
+        return f"{self.aggregate_type} {self.aggregate_id}: {link}{self.words}"
+
+
+@contextmanager
+def frozen() -> Iterator[None]:
+    """Read the database as it is now, to the end of the block, without a lock."""
+    with transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+class Verification:
+    """One pass over the aggregates of a mission, or of all. Counts what it has looked at."""
+
+    def __init__(self, projections: Sequence[Projection], mission_id: UUID | None = None) -> None:
+        """Rows are compared for the aggregates that have a projection."""
+        self._projections = {one.aggregate_type: one for one in projections}
+        self._mission_id = mission_id
+        self.aggregates = 0
+        self.events = 0
+
+    def faults(self) -> Iterator[Fault]:
+        """What is wrong, aggregate by aggregate: the first broken link of its chain, or its rows that differ."""
+        last = UUID(int=0)
+        while True:
+            with frozen():
+                heads = list(self._heads(last))
+                found = list(self._page(heads))
+            yield from found
+            if len(heads) < PAGE:
+                break
+            last = heads[-1].pk
+        with frozen():
+            found = [*self._without_head(), *self._without_events()]
+        yield from found
+
+    def _heads(self, last: UUID) -> Iterator[EventHead]:
+        heads = EventHead.objects.filter(pk__gt=last)
+        if self._mission_id:
+            live = AgentEvent.objects.filter(correlation_id=self._mission_id).values("aggregate_id")
+            archived = EventArchive.objects.filter(mission_id=self._mission_id).values_list("aggregates", flat=True)
+            heads = heads.filter(pk__in=live) | heads.filter(pk__in={one for part in archived for one in part})
+        yield from heads.order_by("pk")[:PAGE]
+
+    def _page(self, heads: Sequence[EventHead]) -> Iterator[Fault]:
+        sound: dict[str, dict[UUID, State]] = {name: {} for name in self._projections}
+        for head in heads:
+            replay = Replay(head)
+            yield from replay.faults()
+            self.aggregates += 1
+            self.events += replay.chain.version
+            if replay.is_sound and replay.state is not None and head.aggregate_type in sound:
+                sound[head.aggregate_type][head.pk] = replay.state
+        for name, states in sound.items():
+            for one in differences(self._projections[name], states):
+                yield Fault(name, one.aggregate_id, one.words)
+
+    def _without_head(self) -> Iterator[Fault]:
+        head = EventHead.objects.filter(pk=OuterRef("aggregate_id"), aggregate_type=OuterRef("aggregate_type"))
+        events = AgentEvent.objects.filter(~Exists(head))
+        if self._mission_id:
+            events = events.filter(correlation_id=self._mission_id)
+        for name, aggregate_id in events.values_list("aggregate_type", "aggregate_id").distinct():
+            yield Fault(name, aggregate_id, "has events but no head")
+
+    def _without_events(self) -> Iterator[Fault]:
+        for name, projection in self._projections.items():
+            for aggregate_id in projection.unrecorded(self._mission_id):
+                yield Fault(name, aggregate_id, "the row has no events")
+
+
+class Replay:
+    """The whole history of one aggregate, replayed from its first event."""
+
+    def __init__(self, head: EventHead) -> None:
+        """Nothing is read before `faults` is."""
+        self._head = head
+        self.chain = Chain()
+        self.state: State | None = None
+        self.is_sound = True
+
+    def faults(self) -> Iterator[Fault]:
+        """The first broken link, or an event that nobody can read, and snapshots that are not what events add up to."""
+        snapshots = dict(
+            EventSnapshot.objects.filter(
+                aggregate_type=self._head.aggregate_type, aggregate_id=self._head.pk, snapshot_data__form=FORM
+            ).values_list("version", "snapshot_data__state")
+        )
+        try:
+            for row in rows.of_head(self._head):
+                if words := self.chain.fault(row):
+                    yield self._broken(words)
+                    return
+                self.state = apply(self.state, Stored.of(row))
+                kept = snapshots.pop(row.version, None)
+                if kept is not None and canonical(kept) != told(self.state):
+                    yield self._fault("the snapshot is not what the events add up to", row.version)
+        except UnknownEvent as error:
+            yield self._broken(f"cannot be read: {error}", self.chain.version)
+            return
+        except rows.ArchiveUnreadable as error:
+            yield self._broken(f"cannot be read: {error}")
+            return
+        if words := self.chain.fault_of_head(self._head.version, bytes(self._head.hash)):
+            yield self._broken(words)
+        for version in snapshots:
+            yield self._fault("has a snapshot but no event", version)
+
+    def _broken(self, words: str, version: int | None = None) -> Fault:
+        self.is_sound = False
+        return self._fault(words, version or self.chain.version + 1)
+
+    def _fault(self, words: str, version: int) -> Fault:
+        return Fault(self._head.aggregate_type, self._head.pk, words, version)
