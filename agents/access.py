@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from agents.errors import Forbidden, NotFound
-from agents.models import AgentSession, Approval, Membership, Project, User
+from agents.models import AgentSession, Approval, DeadLetter, Membership, Project, User
 from agents.roles import Role, includes
 
 
@@ -47,6 +47,22 @@ def approval_for(user: User, approval_id: UUID, *, role: Role = Role.VIEWER) -> 
         raise NotFound
     _check(user, approval.project_id, role)
     return approval
+
+
+def letter_for(user: User, letter_id: UUID, *, role: Role = Role.VIEWER) -> DeadLetter:
+    """The dead letter, likewise. One of no project belongs to the installation, so to its admins."""
+    letter = DeadLetter.objects.select_related("project", "session").filter(pk=letter_id).first()
+    if letter is None or (letter.project_id is None and not is_admin(user)):
+        raise NotFound
+    if letter.project_id is not None:
+        _check(user, letter.project_id, role)
+    return letter
+
+
+def is_admin(user: User, project_id: UUID | None = None) -> bool:
+    """Is the person an admin of the project; without one, of any?"""
+    within = {"project_id": project_id} if project_id else {}
+    return Membership.objects.filter(user=user, role=Role.ADMIN, **within).exists()
 
 
 def role_in(user: User, project_id: UUID) -> Role | None:

@@ -99,7 +99,8 @@ class ExecutionStatus(StrEnum):
 
 
 EXECUTION_TRANSITIONS: Mapping[ExecutionStatus, frozenset[ExecutionStatus]] = {
-    ExecutionStatus.PENDING: frozenset({ExecutionStatus.RUNNING, ExecutionStatus.REFUSED}),
+    # completed at once: by the kept result of an equal call
+    ExecutionStatus.PENDING: frozenset({ExecutionStatus.RUNNING, ExecutionStatus.REFUSED, ExecutionStatus.COMPLETED}),
     # running again: an idempotent tool, or a person's word, after the attempt that ran it died
     ExecutionStatus.RUNNING: frozenset({ExecutionStatus.RUNNING, ExecutionStatus.COMPLETED, ExecutionStatus.FAILED}),
     ExecutionStatus.FAILED: frozenset({ExecutionStatus.RUNNING}),

@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from celery import current_app
 from kombu.exceptions import OperationalError
@@ -26,6 +27,11 @@ def ring(level: Level, times: int = 1) -> None:
             current_app.send_task(RUN_NEXT, args=[level], queue=level, retry=False)
     except (OperationalError, OSError):
         log.warning("The broker does not answer; the sweeper rings %s later.", level, exc_info=True)
+
+
+def send(task: str, arguments: Sequence[Any]) -> None:
+    """Send a task again that failed. Raises what the broker raises: nobody else would send it."""
+    current_app.send_task(task, args=list(arguments), queue=arguments[0] if task == RUN_NEXT else Level.WORKER)
 
 
 def ring_for(recorded: Sequence[Recorded]) -> None:

@@ -12,7 +12,10 @@ from redis.exceptions import RedisError
 from agents.roles import Level
 from agents.selectors import now
 from orchestrator import presence
+from orchestrator.conf import breaker_limits
 from orchestrator.realtime import feed
+from orchestrator.resilience import breakers as known_breakers
+from orchestrator.resilience.breakers import Breaker, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,15 @@ def unheard() -> list[Level]:
 def services() -> list[Service]:
     """The database and Redis."""
     return [_timed("Database", _ask_database), _timed("Redis", lambda: bool(feed.connection().ping()))]
+
+
+def breakers() -> list[Standing] | None:
+    """The breakers of models and tools that fail or have failed just now; None where nobody can tell."""
+    names = known_breakers.names()
+    if names is None:
+        return None
+    found = [Breaker(name, name, breaker_limits()).standing() for name in names]
+    return [standing for standing in found if standing is not None]
 
 
 def damaged_states() -> int | None:

@@ -1,19 +1,36 @@
 """What Celery calls."""
 
+import logging
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from celery import shared_task
+from celery.signals import task_failure
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import DatabaseError
 from django.utils import timezone
 
 from agents.roles import Level
+from agents.services import reuse
 from memory.services import memories, sources
 from orchestrator import dispatch, pruning
-from orchestrator.actions import events
+from orchestrator.actions import events, letters
+from orchestrator.conf import reuse_limits
 from orchestrator.runtime import draining, runner
 
 DRAFT_LIFE = timedelta(days=1)
+log = logging.getLogger(__name__)
 draining.connect()
+
+
+@task_failure.connect
+def keep_failed(sender: Any, args: Sequence[Any], exception: BaseException, **kwargs: Any) -> None:
+    """What a task raised becomes a dead letter; Celery has logged it already."""
+    try:
+        letters.task_failed(sender.name, args, exception)
+    except DatabaseError:
+        log.warning("What %s raised could not be kept.", sender.name, exc_info=True)
 
 
 @shared_task(name=dispatch.RUN_NEXT)
@@ -27,6 +44,7 @@ def tidy() -> None:
     """Drop what nobody comes back to: drafts that were never started, memories and sign-ins that have run out."""
     sources.drop_abandoned(timezone.now() - DRAFT_LIFE)
     memories.drop_expired()
+    reuse.forget_excess(reuse_limits().most)
     SessionStore.clear_expired()
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from agents.graphs.findings import (
     SourceOutline,
     WorkItem,
 )
+from agents.ids import new_id
 from agents.lifecycle import ChildrenNeeded
 
 
@@ -87,6 +89,24 @@ class Usage:
     cost: str
     tries: int
     duration_ms: int
+    call_id: UUID = field(default_factory=new_id, compare=False)
+
+    @property
+    def dollars(self) -> Decimal:
+        """The cost, exact."""
+        return Decimal(self.cost)
+
+
+class Recall(Protocol):
+    """The replies of a model that are kept for the same question."""
+
+    def find(self, model: str, purpose: str, asked: dict[str, Any]) -> dict[str, Any] | None:
+        """The reply to the same question, noted as reused; None without one."""
+        ...
+
+    def keep(self, model: str, asked: dict[str, Any], reply: dict[str, Any], usage: Usage) -> None:
+        """Keep a reply that fitted."""
+        ...
 
 
 class Passage(Protocol):
@@ -198,10 +218,13 @@ class Team(Protocol):
 class Tools(Protocol):
     """The agent's tools, behind the guard."""
 
-    def call(self, tool: str, arguments: dict[str, Any], *, key: str, intent: str) -> dict[str, Any]:
+    def call(
+        self, tool: str, arguments: dict[str, Any], *, key: str, intent: str, fresh: bool = False
+    ) -> dict[str, Any]:
         """Run `tool` once: policy, approval if asked, ledger, result. `key` names the call in its session.
 
-        A refusal comes back as {"refused": reason}. `intent` is the agent's own sentence for who decides.
+        A refusal comes back as {"refused": reason}. `intent` is the agent's own sentence for who decides. Where the
+        tool's results may be reused, that of an equal call answers, unless the call is to be `fresh`.
         """
         ...
 

@@ -191,7 +191,7 @@ def tool_calls(mission_id: UUID, *, limit: int = 100) -> Sequence[ToolExecution]
     """A mission's tool calls, newest first. One query."""
     return list(
         ToolExecution.objects.filter(session__root_id=mission_id)
-        .select_related("session")
+        .select_related("session", "answered_from__session")
         .order_by("-created_at")[:limit]
     )
 

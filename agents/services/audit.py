@@ -12,7 +12,7 @@ def record(
     user_id: UUID,
     action: str,
     *,
-    project_id: UUID,
+    project_id: UUID | None,
     target: tuple[str, UUID],
     detail: dict[str, Any] | None = None,
 ) -> AuditEntry:

@@ -8,7 +8,7 @@ from agents.actor import Actor
 from agents.errors import InvalidTransition
 from agents.lifecycle import ACTIVE, FINAL, WAITING, Control, SessionStatus
 from agents.models import AgentSession
-from agents.services import endings, sessions, waits
+from agents.services import endings, letters, sessions, waits
 
 
 @transaction.atomic
@@ -66,4 +66,5 @@ def retry(session_id: UUID, *, actor: Actor) -> AgentSession:
         raise InvalidTransition(f"Only an agent that failed or was stopped can be tried again; this one is {state}.")
     waits.reopen(session)
     sessions.start_run(session, "retry", actor=actor)
+    letters.replayed(session, actor=actor)
     return session

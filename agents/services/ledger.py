@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -21,7 +21,7 @@ from agents.events.digests import digest
 from agents.events.types import ToolCallsLeft, ToolMoved
 from agents.ids import derived_id
 from agents.lifecycle import ExecutionStatus, Policy, Risk
-from agents.models import AgentSession, ToolExecution
+from agents.models import AgentSession, KeptResult, ToolExecution
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +168,30 @@ def start(
         raise LedgerConflict(key=row.call_key)
     row.attempt = attempt
     _record(row, ExecutionStatus.RUNNING, actor)
+
+
+def reuse(row: ToolExecution, attempt: int, arguments: dict[str, Any], kept: KeptResult) -> None:
+    """The kept result of an equal call answers this one, which never ran. The caller holds the session.
+
+    Raises LedgerConflict when the call was begun meanwhile.
+    """
+    origin = ToolExecution.objects.filter(pk=kept.origin_id).values("pk")[:1]
+    now = timezone.now()
+    changed = ToolExecution.objects.filter(pk=row.pk, status=ExecutionStatus.PENDING).update(
+        status=ExecutionStatus.COMPLETED,
+        attempt=attempt,
+        effective_data=arguments,
+        output_data=kept.result,
+        is_reused=True,
+        answered_from=Subquery(origin),
+        execution_time_ms=0,
+        started_at=now,
+        completed_at=now,
+    )
+    if not changed:
+        raise LedgerConflict(key=row.call_key)
+    row.attempt = attempt
+    _record(row, ExecutionStatus.COMPLETED)
 
 
 @transaction.atomic

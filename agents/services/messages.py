@@ -13,7 +13,7 @@ from agents.events.digests import text_digest
 from agents.events.types import ModelCalled, SessionSaid
 from agents.graphs.ports import Usage
 from agents.ids import new_id
-from agents.models import AgentMessage, AgentSession, ModelCall
+from agents.models import AgentMessage, AgentSession, KeptResult, ModelCall
 from agents.words import MessageType
 
 ROLES = {
@@ -85,3 +85,23 @@ def charge(session: AgentSession, call_id: UUID, usage: Usage) -> None:
         session,
         actor=agent(session.pk),
     )
+
+
+def charge_reused(session: AgentSession, purpose: str, kept: KeptResult) -> None:
+    """A kept reply answered a locked session's question: a call that took nothing, and what it saved."""
+    call_id = new_id()
+    ModelCall.objects.create(
+        call_id=call_id,
+        project_id=session.project_id,
+        session=session,
+        model=kept.name,
+        purpose=purpose,
+        tries=0,
+        duration_ms=0,
+        is_reused=True,
+        answered_from=ModelCall.objects.filter(pk=kept.origin_id).first(),
+        saved_tokens=kept.tokens,
+        saved_cost=kept.cost,
+    )
+    called = ModelCalled(call_id=call_id, model=kept.name, input_tokens=0, output_tokens=0, cost="0")
+    store.record(called, session, actor=agent(session.pk))

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import cache
 
-from agents.graphs.ports import Account, Brain, Line
-from orchestrator.conf import ModelSettings, model_settings, retry_limits
+from agents.graphs.ports import Account, Brain, Line, Recall
+from orchestrator.conf import ModelSettings, model_settings, retry_limits, reuse_limits
 
 EXTRACTIVE = ""
 
@@ -18,10 +18,10 @@ def _extractive() -> Brain:
     return ExtractiveBrain(embedders.active())
 
 
-def brain_for(model: str, *, account: Account, line: Callable[[str], Line]) -> Brain:
+def brain_for(model: str, *, account: Account, line: Callable[[str], Line], recall: Recall) -> Brain:
     """The brain of `model` (provider:name); the extractive one, which needs no model, where it is empty.
 
-    `line` makes the way to a model. Raises ModelUnavailable when there is no such model.
+    `line` makes the way to a model, `recall` has its kept replies. Raises ModelUnavailable when there is no such model.
     """
     if model == EXTRACTIVE:
         return _extractive()
@@ -30,8 +30,19 @@ def brain_for(model: str, *, account: Account, line: Callable[[str], Line]) -> B
     settings = settings_for(model)
     limits = retry_limits(settings.retries)
     return chat.connect(
-        **asdict(settings), account=account, line=line(settings.name), backoff=limits.backoff, longest=limits.longest
+        **asdict(settings),
+        account=account,
+        line=line(settings.name),
+        recall=recall if _reuses(settings) else None,
+        backoff=limits.backoff,
+        longest=limits.longest,
     )
+
+
+def _reuses(settings: ModelSettings) -> bool:
+    """Is the same question expected to have the same answer?"""
+    limits = reuse_limits()
+    return bool(limits.life) and (limits.warm or settings.temperature == 0)
 
 
 def settings_for(model: str) -> ModelSettings:

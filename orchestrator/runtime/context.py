@@ -9,6 +9,7 @@ from orchestrator.runtime.durability import Held
 from orchestrator.runtime.guard import Guard
 from orchestrator.runtime.leases import Lease
 from orchestrator.runtime.lines import ModelLine
+from orchestrator.runtime.recalling import ModelRecall
 from orchestrator.runtime.team import Delegation
 from orchestrator.runtime.voice import SessionVoice
 from orchestrator.sources import MissionSources
@@ -27,6 +28,7 @@ def context_for(session: AgentSession, run: AgentRun, lease: Lease, held: Held |
                 session.metadata.get("model", EXTRACTIVE),
                 account=voice,
                 line=partial(ModelLine, lease),
+                recall=ModelRecall(lease, session.project_id),
             )
         ),
         sources=MissionSources(session.origin_id),

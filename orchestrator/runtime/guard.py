@@ -14,7 +14,8 @@ from agents.errors import LedgerConflict, Stopped, ToolGaveUp
 from agents.events.digests import digest
 from agents.lifecycle import ExecutionStatus, Policy, Risk, WaitKind
 from agents.models import AgentSession, ToolExecution
-from agents.services import approvals, ledger
+from agents.services import approvals, ledger, letters
+from agents.services.letters import Reason
 from orchestrator.conf import retry_limits, tool_retries
 from orchestrator.resilience.faults import is_down, may_repeat
 from orchestrator.resilience.retries import tried
@@ -22,6 +23,7 @@ from orchestrator.runtime.asking import ask
 from orchestrator.runtime.durability import Held
 from orchestrator.runtime.leases import Lease
 from orchestrator.runtime.lines import ToolLine
+from orchestrator.runtime.recalling import answer, keep, work_of
 from orchestrator.tools.registry import tool_named
 from orchestrator.tools.tool import Caller, Tool
 
@@ -34,8 +36,10 @@ class Guard:
         self._lease = lease
         self._held = held
 
-    def call(self, tool: str, arguments: dict[str, Any], *, key: str, intent: str) -> dict[str, Any]:
-        """Run `tool` once for `key`; its output, or {"refused": reason}.
+    def call(
+        self, tool: str, arguments: dict[str, Any], *, key: str, intent: str, fresh: bool = False
+    ) -> dict[str, Any]:
+        """Run `tool` once for `key`; its output, or {"refused": reason}. `fresh`: no kept result may answer.
 
         Raises InvalidInput for bad arguments, LedgerConflict when `key` stands for another call, Stopped when a
         person stopped the agent, and whatever the tool raises.
@@ -57,7 +61,23 @@ class Guard:
             if decision["type"] != "approve":
                 return self._refuse(row, decision["message"])
             effective = _approved(row, decision)
-        return self._run_once(known, row, caller, effective)
+        return self._reuse_or_run(known, row, caller, effective, fresh=fresh)
+
+    def _reuse_or_run(
+        self, tool: Tool[Any], row: ToolExecution, caller: Caller, effective: dict[str, Any], *, fresh: bool
+    ) -> dict[str, Any]:
+        work = work_of(tool, caller, effective)
+        if work is None:
+            return self._run_once(tool, row, caller, effective)
+        if not fresh and row.status == ExecutionStatus.PENDING:
+            kept = answer(self._lease, work, row, effective)
+            if kept is not None:
+                return kept
+        was_done = row.status == ExecutionStatus.COMPLETED
+        output = self._run_once(tool, row, caller, effective)
+        if not was_done:
+            keep(work, row, output)
+        return output
 
     def _open(self, tool: Tool[Any], call: ledger.Call) -> tuple[ToolExecution, Caller, bool]:
         with self._lease.writing() as session:
@@ -141,13 +161,15 @@ class Guard:
                 passage.worked()
                 return output
 
-        output = self._tried(tool, line, run)
+        output = self._tried(tool, row, line, run)
         with scoped():
             ledger.complete(row, attempt, output, milliseconds=round((time.monotonic() - started) * 1000))
             approvals.dispel_doubt(row.pk)  # of a later attempt, which took this one for dead
         return output
 
-    def _tried(self, tool: Tool[Any], line: ToolLine, run: Callable[[int], dict[str, Any]]) -> dict[str, Any]:
+    def _tried(
+        self, tool: Tool[Any], row: ToolExecution, line: ToolLine, run: Callable[[int], dict[str, Any]]
+    ) -> dict[str, Any]:
         """Its output. Raises ToolGaveUp when it failed as often as it is tried, and whatever no further try cures."""
         repeats = partial(may_repeat, idempotent=tool.idempotent)
         tries = 0
@@ -168,6 +190,8 @@ class Guard:
             if not repeats(error):
                 raise
             times = "once" if tries == 1 else f"{tries} times"
+            with self._lease.writing():
+                letters.keep_tool(row, tool.title, Reason.of(error))
             raise ToolGaveUp(f"{tool.title} was tried {times} and did not work: {_words(error)}") from error
 
 

@@ -9,11 +9,12 @@ from django.db import transaction
 from langgraph.types import Interrupt, StateSnapshot
 
 from agents.actor import agent
-from agents.errors import DomainError, InvalidInput
+from agents.errors import DomainError, InvalidInput, ToolGaveUp
 from agents.lifecycle import ChildrenNeeded, Control, ExecutionStatus, SessionStatus, WaitKind
 from agents.models import AgentSession, ToolExecution
-from agents.services import approvals, endings, sessions, waits
+from agents.services import approvals, endings, letters, sessions, waits
 from agents.services.endings import Ending
+from agents.services.letters import Reason
 from agents.services.sessions import Start
 from orchestrator.runtime.agent_types import agent_type
 from orchestrator.runtime.guard import request_for
@@ -24,17 +25,22 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a graph broke off. `message` is for people, `code` names the kind."""
+    """Why a graph broke off. `message` is for people, `code` names the kind.
+
+    `letter`: why nobody but a person can set it right; None where it went by the rules, or is kept already.
+    """
 
     message: str
     code: str
+    letter: Reason | None = None
 
     @classmethod
     def of(cls, error: Exception) -> "Failure":
         """The failure that an exception means."""
         if isinstance(error, DomainError):
-            return cls(str(error), error.code)
-        return cls(f"{type(error).__name__}: {error}", "error")
+            is_new = error.is_breakdown and not isinstance(error, ToolGaveUp)  # the guard has kept that one
+            return cls(str(error), error.code, Reason.of(error) if is_new else None)
+        return cls(f"{type(error).__name__}: {error}", "error", Reason.of(error))
 
 
 @transaction.atomic
@@ -45,6 +51,8 @@ def settle(lease: Lease, stopped: StateSnapshot | Failure) -> SessionStatus | No
         return None
     if isinstance(stopped, Failure):
         endings.finish(session, Ending(SessionStatus.FAILED, error=stopped.message, code=stopped.code))
+        if stopped.letter:
+            letters.keep_session(session, stopped.letter)
     elif session.control == Control.CANCEL:
         reason = session.control_reason or "Cancelled."
         endings.finish(session, Ending(SessionStatus.CANCELLED, error=reason, code="cancelled"))

@@ -4,7 +4,7 @@ from langgraph.runtime import get_runtime
 
 from agents.events.digests import text_digest
 from agents.graphs.ports import Usage
-from agents.ids import derived_id, new_id
+from agents.ids import derived_id
 from agents.services import messages
 from orchestrator.runtime.leases import Lease
 
@@ -26,4 +26,4 @@ class SessionVoice:
     def charge(self, usage: Usage) -> None:
         """Keep what a model call took."""
         with self._lease.writing() as session:
-            messages.charge(session, new_id(), usage)
+            messages.charge(session, usage.call_id, usage)

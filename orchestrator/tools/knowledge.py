@@ -12,7 +12,7 @@ from memory.services import memories
 from memory.services.memories import Note
 from memory.words import MemoryType
 from orchestrator.sources import MissionSources
-from orchestrator.tools.tool import Arguments, Caller, Tool
+from orchestrator.tools.tool import Arguments, Caller, Reuse, Tool
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 
@@ -83,6 +83,7 @@ def _tool(name: str, title: str, arguments: type[Any], run: Any, *, reads_only: 
         arguments=arguments,
         run=run,
         reads_only=reads_only,
+        reuse=Reuse.MISSION if reads_only else None,  # a mission's sources stay as they are
     )
 
 

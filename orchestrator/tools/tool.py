@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -29,6 +30,13 @@ class Caller:
     mission_id: UUID
     session_id: UUID
     execution_id: UUID
+
+
+class Reuse(StrEnum):
+    """How far an equal call has an equal result."""
+
+    MISSION = "mission"
+    PROJECT = "project"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,8 @@ def _no_faults(caller: Caller, arguments: Any) -> Mapping[str, str]:
 class Tool(Generic[ArgumentsT]):
     """A tool. `idempotent` ones may run again when the worker died in the middle, without asking anybody.
 
-    `reads_only`: its calls leave the world as it is. `compensation` says how a call is taken back, where it can be.
+    `reads_only`: its calls leave the world as it is; `reuse`: so its results answer equal calls for a while, in the
+    mission or the whole project. `compensation` says how a call is taken back, where it can be.
     `effects` says in words what a call will do; `faults` maps arguments that the world does not allow to messages.
     """
 
@@ -79,6 +88,12 @@ class Tool(Generic[ArgumentsT]):
     faults: Callable[[Caller, ArgumentsT], Mapping[str, str]] = _no_faults
     reads_only: bool = False
     compensation: Compensation | None = None
+    reuse: Reuse | None = None
+
+    def __post_init__(self) -> None:
+        """A call that changes the world must be made, whatever an equal one came to."""
+        if self.reuse and not self.reads_only:
+            raise ValueError(f"{self.name} does not only read, so its results cannot be reused.")
 
     @property
     def reversal(self) -> Reversal:

@@ -47,6 +47,11 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("preferences/", account.preferences, name="preferences"),
     path("project/", account.use_project, name="use_project"),
+    path("system/", system.show, name="system"),
+    path("system/breakers/close/", system.close_breaker, name="close_breaker"),
+    path("system/letters/", system.dead_letters, name="dead_letters"),
+    path("system/letters/<uuid:letter_id>/replay/", system.replay, name="replay_letter"),
+    path("system/letters/<uuid:letter_id>/discard/", system.discard, name="discard_letter"),
     path("healthz", system.healthz, name="healthz"),
     path("scale", system.scale, name="scale"),
 ]

@@ -26,7 +26,7 @@ from agents.graphs.findings import (
     SourceOutline,
     WorkItem,
 )
-from agents.graphs.ports import Account, Line
+from agents.graphs.ports import Account, Line, Recall
 
 __all__ = ["ChatBrain", "check_name", "connect"]
 
@@ -203,6 +203,7 @@ def connect(
     output_price: Decimal,
     account: Account,
     line: Line,
+    recall: Recall | None = None,
     temperature: float | None = None,
     backoff: float = 0.5,
     longest: float = LONGEST_BACKOFF,
@@ -238,6 +239,7 @@ def connect(
         prices=Prices(input_price, output_price),
         account=account,
         line=line,
+        recall=recall,
     )
     return ChatBrain(name, calls)
 

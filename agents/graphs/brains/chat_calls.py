@@ -6,20 +6,21 @@ import json
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from agents.errors import DomainError, ModelMisbehaved, ModelUnavailable
 from agents.graphs.brains.chat_faults import ADVICE, DOWN, MISBEHAVIOUR, PASSING, Fault, Kind, fault_of
 from agents.graphs.brains.chat_prompts import Message
-from agents.graphs.ports import Account, Line, Usage
+from agents.graphs.ports import Account, Line, Recall, Usage
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -100,6 +101,14 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Understood(Generic[Result]):
+    """What was made of a reply, and the reply as data."""
+
+    result: Result
+    reply: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelAddress:
     """Which model is asked, as errors and accounts name it. `secret` is kept out of every text."""
 
@@ -120,6 +129,7 @@ class ModelCalls:
         prices: Prices,
         account: Account,
         line: Line,
+        recall: Recall | None = None,
     ) -> None:
         """`model` must not retry by itself, or tries are not counted."""
         self._model = model
@@ -128,6 +138,7 @@ class ModelCalls:
         self._prices = prices
         self._account = account
         self._line = line
+        self._recall = recall
         self._dialects = list(Dialect)
 
     def ask(
@@ -141,23 +152,32 @@ class ModelCalls:
 
         Raises ModelUnavailable or ModelMisbehaved when no try brought an answer. Charged either way.
         """
+        asked = {"place": self._address.place, "messages": [list(one) for one in messages], "schema": _schema(shape)}
+        if self._recall and (kept := self._recall.find(self._address.name, purpose, asked)) is not None:
+            with suppress(ValueError):  # the form has changed since: ask anew
+                return read(shape.model_validate(kept))
         tally = Tally()
         started = time.monotonic()
+        understood: Understood[Result] | None = None
         try:
-            return self._converse(messages, shape, read, tally)
+            understood = self._converse(messages, shape, read, tally)
+            return understood.result
         finally:
-            cost = self._prices.cost(tally.input_tokens, tally.output_tokens)
-            self._account.charge(
-                Usage(
-                    model=self._address.name,
-                    purpose=purpose,
-                    input_tokens=tally.input_tokens,
-                    output_tokens=tally.output_tokens,
-                    cost=f"{cost:f}",
-                    tries=tally.tries,
-                    duration_ms=round((time.monotonic() - started) * 1000),
-                )
-            )
+            usage = self._usage(purpose, tally, time.monotonic() - started)
+            self._account.charge(usage)
+            if self._recall and understood:
+                self._recall.keep(self._address.name, asked, understood.reply, usage)
+
+    def _usage(self, purpose: str, tally: Tally, seconds: float) -> Usage:
+        return Usage(
+            model=self._address.name,
+            purpose=purpose,
+            input_tokens=tally.input_tokens,
+            output_tokens=tally.output_tokens,
+            cost=f"{self._prices.cost(tally.input_tokens, tally.output_tokens):f}",
+            tries=tally.tries,
+            duration_ms=round(seconds * 1000),
+        )
 
     def _converse(
         self,
@@ -165,7 +185,7 @@ class ModelCalls:
         shape: type[Reply],
         read: Callable[[Reply], Result],
         tally: Tally,
-    ) -> Result:
+    ) -> Understood[Result]:
         deadline = time.monotonic() + self._patience.total
         rested = 0.0
         schema = _schema(shape)
@@ -294,7 +314,9 @@ def _mend(fault: Fault, schema: Mapping[str, Any]) -> list[Message]:
     ]
 
 
-def _understand(answer: AIMessage, dialect: Dialect, shape: type[Reply], read: Callable[[Reply], Result]) -> Result:
+def _understand(
+    answer: AIMessage, dialect: Dialect, shape: type[Reply], read: Callable[[Reply], Result]
+) -> Understood[Result]:
     if answer.tool_calls:
         data: Any = answer.tool_calls[0]["args"]
         said = json.dumps(data)
@@ -306,7 +328,7 @@ def _understand(answer: AIMessage, dialect: Dialect, shape: type[Reply], read: C
     if data is None:
         raise Fault(Kind.MISFIT, "It holds no JSON object.", said=said, unspoken=unspoken)
     try:
-        return read(shape.model_validate(data))
+        return Understood(read(shape.model_validate(data)), data)
     except ValidationError as error:
         raise Fault(Kind.MISFIT, _complaints(error), said=said) from None
     except ValueError as error:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from agents import access
 from agents.models import AgentSession, ModelCall
-from agents.selectors import activity, approvals, missions, sessions
+from agents.selectors import activity, approvals, missions, reuse, sessions
 from agents.selectors.missions import AgentRow, Tallies, Tree
 from agents.selectors.standing import Standing
 from memory.models import MissionSource
@@ -71,6 +71,7 @@ def _context(request: HttpRequest, mission: AgentSession, chrome: Chrome) -> dic
         "mission_verbs": SimpleLazyObject(lambda: steering.verbs(mission, chrome)),
         "request_of": SimpleLazyObject(lambda: _request_of(chrome, selected)),
         "usage": SimpleLazyObject(lambda: missions.usage(ModelCall.objects.filter(session__root=mission))),
+        "saved": SimpleLazyObject(lambda: reuse.by_mission(mission.pk)),
         "tab": tab if tab in TABS else "result" if mission.status == "succeeded" and not tab else "activity",
         **_details(mission, more=request.GET.get("more") == "1"),
     }

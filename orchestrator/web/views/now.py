@@ -38,6 +38,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "queues": SimpleLazyObject(health.queues),
         "services": SimpleLazyObject(health.services),
         "upkeep": SimpleLazyObject(selectors.upkeep),
+        "breakers": SimpleLazyObject(health.breakers),
         "damaged_states": SimpleLazyObject(health.damaged_states),
     }
     context["lede"] = SimpleLazyObject(lambda: _lede(chrome, context))
