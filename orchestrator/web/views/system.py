@@ -1,4 +1,4 @@
-"""The installation: for machines, whether it can serve and what it wants; for people, breakers, rates, reuse, letters."""
+"""The installation: whether it can serve and what it wants, for machines; breakers, reuse and dead letters for people."""
 
 from functools import partial
 from http import HTTPStatus
