@@ -69,6 +69,15 @@ class SessionControlled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPrioritised(Event):
+    """A person gave an agent another place among those that wait for a worker."""
+
+    event_type = "session.prioritised"
+    previous: int
+    priority: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCheckpointed(Event):
     """A state of an agent was saved."""
 

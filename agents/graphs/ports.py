@@ -189,6 +189,14 @@ class Voice(Protocol):
         ...
 
 
+class Inbox(Protocol):
+    """What people tell the agent."""
+
+    def read(self) -> Sequence[str]:
+        """What was told before this step began and no earlier step has read, oldest first; the same if it is redone."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class AgentContext:
     """Everything that a node may reach. `think` makes the brain when it is first needed: it may be large."""
@@ -201,6 +209,7 @@ class AgentContext:
     team: Team
     tools: Tools
     voice: Voice
+    inbox: Inbox
 
     @property
     def brain(self) -> Brain:

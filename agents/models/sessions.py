@@ -55,7 +55,8 @@ class AgentSession(models.Model):
 
     A fork began with the state `forked_at` of `forked_from`; nobody waits for it. After a rewind a child may be
     started again: the new one then `stands_for` the old one. `kept` names tool calls that a rewind left standing:
-    their results answer the same calls of this session, and of those below it.
+    their results answer the same calls of this session, and of those below it. `holds_below`: it was paused with all
+    below it, so whom it starts begins paused.
     """
 
     session_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -87,6 +88,7 @@ class AgentSession(models.Model):
     attempt = models.IntegerField(default=0, db_default=0)
     control = models.TextField(choices=choices(Control), default=Control.NONE, db_default="", blank=True)
     control_reason = models.TextField(default="", db_default="", blank=True)
+    holds_below = models.BooleanField(default=False, db_default=False)
     current_run = models.ForeignKey("AgentRun", on_delete=models.PROTECT, null=True, related_name="+")
     thread_id = models.TextField(null=True)
     space = models.ForeignKey("ValueSpace", on_delete=models.PROTECT, null=True, related_name="sessions")

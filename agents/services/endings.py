@@ -30,5 +30,6 @@ def finish(session: AgentSession, ending: Ending, *, actor: Actor = SYSTEM) -> N
     sessions.end_run(session, _RUN[ending.status], output=ending.output, error=ending.error, code=ending.code)
     sessions.move(session, ending.status, actor=actor, cause=ending.code)
     approvals.withdraw(session, ending.error or f"The agent has {ending.status}.")
+    waits.close(session)
     coordination.report(session)
     waits.count_down(session)

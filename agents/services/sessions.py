@@ -101,8 +101,8 @@ def start_children(
 ) -> list[AgentSession]:
     """One queued session for each of `starts`, under `parent`, answering `wait`. The caller holds the parent.
 
-    Ids follow from the wait, so the same wait never starts them twice. `predecessors` are those, by position, that
-    the new ones stand for.
+    They begin paused where the parent was paused with all below it. Ids follow from the wait, so the same wait never
+    starts them twice. `predecessors` are those, by position, that the new ones stand for.
     """
     before = predecessors or {}
     children = [
@@ -114,7 +114,9 @@ def start_children(
             level=start.level,
             name=start.name,
             goal=start.goal,
-            status=SessionStatus.QUEUED,
+            status=SessionStatus.PAUSED if parent.holds_below else SessionStatus.QUEUED,
+            control_reason=parent.control_reason if parent.holds_below else "",
+            holds_below=parent.holds_below,
             priority=parent.priority,
             root_id=parent.root_id,
             parent=parent,
@@ -226,8 +228,8 @@ def move(session: AgentSession, target: SessionStatus, *, actor: Actor, cause: s
     session.finished_at = now if target in FINAL else None
     fields = ["status", "moved_at", "updated_at", "finished_at"]
     if target in FINAL:
-        session.control = Control.NONE
-        fields.append("control")
+        session.control, session.holds_below = Control.NONE, False
+        fields += ["control", "holds_below"]
     session.save(update_fields=fields)
     if previous is SessionStatus.RUNNING:
         SessionLease.objects.filter(pk=session.pk).delete()
@@ -288,6 +290,13 @@ def set_control(session: AgentSession, control: Control, *, actor: Actor, reason
     session.control, session.control_reason = control, reason
     session.save(update_fields=["control", "control_reason"])
     store.record(SessionControlled(control=control), session, actor=actor)
+
+
+def hold_below(session: AgentSession, holds: bool) -> None:
+    """Shall those whom a locked session starts begin paused?"""
+    if session.holds_below != holds:
+        session.holds_below = holds
+        session.save(update_fields=["holds_below"])
 
 
 def is_waiting(session: AgentSession) -> bool:

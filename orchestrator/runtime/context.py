@@ -7,6 +7,7 @@ from agents.models import AgentRun, AgentSession
 from orchestrator.runtime.brains import EXTRACTIVE, brain_for
 from orchestrator.runtime.durability import Held
 from orchestrator.runtime.guard import Guard
+from orchestrator.runtime.inbox import SessionInbox
 from orchestrator.runtime.leases import Lease
 from orchestrator.runtime.team import Delegation
 from orchestrator.runtime.voice import SessionVoice
@@ -25,4 +26,5 @@ def context_for(session: AgentSession, run: AgentRun, lease: Lease, held: Held |
         team=Delegation(),
         tools=Guard(lease, held),
         voice=voice,
+        inbox=SessionInbox(lease, held),
     )
