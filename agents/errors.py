@@ -104,6 +104,12 @@ class ModelMisbehaved(DomainError):
     code = "model_misbehaved"
 
 
+class SignalMissed(DomainError):
+    """The signal did not come in time."""
+
+    code = "signal_missed"
+
+
 class NothingToGoOn(DomainError):
     """None of the agents below came back with a result."""
 

@@ -203,7 +203,10 @@ class AgentRun(models.Model):
 
 
 class SessionWait(models.Model):
-    """What a session waits for, since when and why: one row an interrupt of its graph."""
+    """What a session waits for, since when and why: one row an interrupt of its graph.
+
+    `due_at` is when a timer fires, or when a wait for something else runs out. `signal` names the signal waited for.
+    """
 
     wait_id = models.UUIDField(primary_key=True, editable=False)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
@@ -217,6 +220,8 @@ class SessionWait(models.Model):
     needed = models.IntegerField(default=1, db_default=1)
     remaining = models.IntegerField(default=1, db_default=1)
     succeeded = models.IntegerField(default=0, db_default=0)
+    due_at = models.DateTimeField(null=True)
+    signal = models.TextField(default="", db_default="")
     answer = models.JSONField(null=True)
     answered_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -225,6 +230,10 @@ class SessionWait(models.Model):
         db_table = "session_waits"
         indexes = [
             models.Index(fields=["session"], name="wait_open", condition=Q(answered_at__isnull=True)),
+            models.Index(
+                fields=["due_at"], name="wait_due", condition=Q(answered_at__isnull=True, due_at__isnull=False)
+            ),
+            models.Index(fields=["signal"], name="wait_signal", condition=Q(answered_at__isnull=True) & ~Q(signal="")),
         ]
         constraints = [
             models.UniqueConstraint(fields=["session", "interrupt_id"], name="wait_once"),

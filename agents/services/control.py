@@ -1,5 +1,6 @@
 """Pause, go on, stop, try again, put first, tell: what people ask of one agent, each in one transaction."""
 
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
@@ -7,7 +8,7 @@ from django.db import transaction
 from agents.actor import Actor, person
 from agents.errors import InvalidTransition
 from agents.events import store
-from agents.events.types import SessionPrioritised
+from agents.events.types import SessionDeadlineSet, SessionPrioritised
 from agents.ids import new_id
 from agents.lifecycle import ACTIVE, FINAL, WAITING, Control, ExecutionStatus, SessionStatus
 from agents.models import AgentSession, AgentState, User
@@ -170,3 +171,21 @@ def tell(session_id: UUID, text: str, *, by: User, message_id: UUID | None = Non
         actor=person(by.pk),
         metadata={"by": by.get_username()},
     )
+
+
+@transaction.atomic
+def set_deadline(session_id: UUID, at: datetime | None, previous: datetime | None, *, actor: Actor) -> bool:
+    """Give an agent a deadline in place of `previous`, the one above it had; False when its own is as good.
+
+    One that it has of its own stays where it comes sooner. None takes the deadline away.
+    """
+    session = sessions.lock(session_id)
+    is_own = session.expires_at is not None and session.expires_at != previous
+    if session.status in FINAL or session.expires_at == at:
+        return False
+    if is_own and (at is None or (session.expires_at is not None and session.expires_at < at)):
+        return False
+    session.expires_at = at
+    session.save(update_fields=["expires_at"])
+    store.record(SessionDeadlineSet(expires_at=at.isoformat() if at else ""), session, actor=actor)
+    return True

@@ -26,19 +26,24 @@ from agents.lifecycle import (
 )
 from agents.models import AgentRun, AgentSession, Project, Rewind, SessionLease, SessionWait, User, ValueSpace
 from agents.roles import Level
+from agents.services import deadlines
 
 _SET_GOING_BY_PEOPLE = FINAL | {SessionStatus.PAUSED}
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a new session needs: its type of agent, its name, its task in words, its graph's input."""
+    """What a new session needs: its type of agent, its name, its task in words, its graph's input.
+
+    `seconds` is how long it may take; it never gets longer than the one above it.
+    """
 
     agent_type: str
     level: Level
     name: str
     goal: str
     input: dict[str, Any]
+    seconds: float | None = None
 
 
 def lock(session_id: UUID) -> AgentSession:
@@ -84,6 +89,7 @@ def start_mission(
         root_id=session_id,
         space=ValueSpace.objects.create(pk=session_id),
         metadata=metadata or {},
+        expires_at=deadlines.at_most(start.seconds, None),
     )
     AgentSession.objects.bulk_create([session])
     _first_runs([session], [start])
@@ -125,6 +131,7 @@ def start_children(
             position=position,
             space_id=parent.space_id,
             metadata=parent.metadata,
+            expires_at=deadlines.at_most(start.seconds, parent.expires_at),
             kept=parent.kept,
             stands_for=before.get(position),
         )

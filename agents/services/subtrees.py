@@ -6,7 +6,7 @@ parent, cannot meet this in a deadlock. Done twice, it finds nothing to do the s
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
@@ -16,23 +16,10 @@ from agents.errors import RewindUnderWay
 from agents.ids import derived_id, new_id
 from agents.lifecycle import FINAL, Control, SessionStatus
 from agents.models import AgentSession, User
+from agents.outcomes import Outcome
 from agents.services import control, sessions
 
 Act = Callable[[UUID], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an action came to for one agent. `is_done`: it was done. `is_later`: from its next step on; else at once.
-
-    `why` says in words why it was not done.
-    """
-
-    session_id: UUID
-    name: str
-    is_done: bool
-    is_later: bool = False
-    why: str = ""
 
 
 def cancel(session_id: UUID, *, actor: Actor, reason: str) -> list[Outcome]:
@@ -79,6 +66,15 @@ def retry(session_id: UUID, *, actor: Actor) -> list[Outcome]:
         Outcome(pk, named[pk].name, is_done, why="" if is_done else "the agent above has gone on without it")
         for pk, is_done in done.items()
     ]
+
+
+def set_deadline(session_id: UUID, at: datetime | None, *, actor: Actor) -> list[Outcome]:
+    """Give an agent another deadline, and all below it who have the same or a later one. None takes it away."""
+    session = AgentSession.objects.select_related("parent").get(pk=session_id)
+    above = session.parent.expires_at if session.parent else None
+    most = min((moment for moment in (at, above) if moment), default=None)
+    before = session.expires_at
+    return _walk(session_id, lambda one: control.set_deadline(one, most, before, actor=actor))
 
 
 def one(session_id: UUID, act: Act) -> list[Outcome]:

@@ -9,12 +9,13 @@ from agents import access
 from agents.actor import Actor, person
 from agents.errors import InvalidInput
 from agents.models import AgentSession, User
+from agents.outcomes import Outcome
 from agents.roles import Role
-from agents.services import audit, control, subtrees
-from agents.services.subtrees import Outcome
+from agents.services import audit, control, deadlines, subtrees
 
 MOST_CHARACTERS = 4000
 PRIORITIES = range(-9, 10)
+MOST_MINUTES = 525_600
 
 
 def cancel(user: User, session_id: UUID, *, reason: str = "") -> list[Outcome]:
@@ -92,6 +93,21 @@ def tell(
         return subtrees.tell_one(session_id, said, by=user, telling_id=telling_id)
 
     return _each(user, session_id, "tell", act)
+
+
+def set_deadline(user: User, session_id: UUID, *, minutes: float | None) -> list[Outcome]:
+    """Give an agent and all below it until so many minutes from now; None takes the deadline away.
+
+    Nobody gets longer than the one above has. Raises InvalidInput.
+    """
+    if minutes is not None and not 0 < minutes <= MOST_MINUTES:
+        raise InvalidInput(f"A deadline lies within {MOST_MINUTES:,} minutes.")
+
+    def act(actor: Actor) -> list[Outcome]:
+        at = None if minutes is None else deadlines.moment(minutes * 60)
+        return subtrees.set_deadline(session_id, at, actor=actor)
+
+    return _each(user, session_id, "deadline", act)
 
 
 def _each(user: User, session_id: UUID, verb: str, act: Callable[[Actor], list[Outcome]]) -> list[Outcome]:

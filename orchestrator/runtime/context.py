@@ -11,6 +11,7 @@ from orchestrator.runtime.inbox import SessionInbox
 from orchestrator.runtime.leases import Lease
 from orchestrator.runtime.team import Delegation
 from orchestrator.runtime.voice import SessionVoice
+from orchestrator.runtime.waiting import SessionWaiting
 from orchestrator.sources import MissionSources
 
 
@@ -27,4 +28,5 @@ def context_for(session: AgentSession, run: AgentRun, lease: Lease, held: Held |
         tools=Guard(lease, held),
         voice=voice,
         inbox=SessionInbox(lease, held),
+        waiting=SessionWaiting(lease),
     )

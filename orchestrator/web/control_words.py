@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from agents.outcomes import Outcome
 from agents.selectors.reach import Reach
-from agents.services.subtrees import Outcome
 
 _DOES = {
     "pause": ("rests", "rest"),

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from agents.errors import DomainError
 from agents.models import User
-from agents.services.subtrees import Outcome
+from agents.outcomes import Outcome
 from orchestrator.actions import agents
 
 VERBS = ("pause", "resume", "cancel", "retry", "prioritise", "tell")

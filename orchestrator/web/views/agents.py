@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from agents import access
 from agents.errors import InvalidInput, NotFound
 from agents.models import User
-from agents.services.subtrees import Outcome
+from agents.outcomes import Outcome
 from orchestrator.actions import agents
 from orchestrator.web import control_words
 from orchestrator.web.chrome import person
