@@ -166,6 +166,12 @@ class HandedBack(DomainError):
     code = "handed_back"
 
 
+class SignalMissed(DomainError):
+    """The signal did not come in time."""
+
+    code = "signal_missed"
+
+
 class NothingToGoOn(DomainError):
     """None of the agents below came back with a result."""
 

@@ -194,6 +194,8 @@ class WaitKind(StrEnum):
     APPROVAL = "approval"
     UNCERTAIN = "uncertain"
     FOREIGN = "foreign"
+    TIMER = "timer"
+    EVENT = "event"
 
 
 WAITING_STATUS: Mapping[WaitKind, SessionStatus] = {
@@ -201,6 +203,8 @@ WAITING_STATUS: Mapping[WaitKind, SessionStatus] = {
     WaitKind.APPROVAL: _S.WAITING_APPROVAL,
     WaitKind.UNCERTAIN: _S.WAITING_APPROVAL,
     WaitKind.FOREIGN: _S.WAITING_APPROVAL,
+    WaitKind.TIMER: _S.WAITING_TIMER,
+    WaitKind.EVENT: _S.WAITING_EVENT,
 }
 
 

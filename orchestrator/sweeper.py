@@ -12,7 +12,7 @@ from agents.events import causes
 from agents.lifecycle import SessionStatus
 from agents.models import AgentSession
 from agents.roles import Level
-from agents.services import control, leases, waits
+from agents.services import control, deadlines, leases, signals, subtrees, timers, waits
 from orchestrator import dispatch
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,9 @@ MOST_RINGS = 50
 def sweep() -> None:
     """One round. It may run anywhere, any number of times, beside any other."""
     requeue_lost()
+    fire_timers()
+    deliver_signals()
+    stop_late()
     cancel_abandoned()
     ring_forgotten()
 
@@ -30,6 +33,23 @@ def requeue_lost() -> None:
     """Queue the agents whose worker has gone; the commit rings for them."""
     for session_id in leases.requeue_expired():
         log.warning("The worker of %s has gone; it is queued again.", session_id)
+
+
+def fire_timers() -> None:
+    """Wake the agents whose time has come."""
+    for wait_id in timers.due():
+        timers.fire(wait_id)
+
+
+def deliver_signals() -> None:
+    """Wake the agents that wait for a signal that is there: whoever was to do it has died."""
+    signals.deliver(signals.undelivered())
+
+
+def stop_late() -> None:
+    """Stop the agents whose deadline has passed, with all below them."""
+    for session_id in deadlines.passed():
+        subtrees.cancel(session_id, actor=SYSTEM, reason="Its deadline has passed.")
 
 
 def cancel_abandoned() -> None:

@@ -84,6 +84,44 @@ class SessionControlled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPrioritised(Event):
+    """A person gave an agent another place among those that wait for a worker."""
+
+    event_type = "session.prioritised"
+    previous: int
+    priority: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionDeadlineSet(Event):
+    """An agent was given a deadline, an ISO time, or its deadline was taken away: empty."""
+
+    event_type = "session.deadline_set"
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalSent(Event):
+    """A signal was sent to a mission."""
+
+    event_type = "signal.sent"
+    aggregate_type = "signal"
+    session_id: UUID
+    name: str
+    everyone: bool
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalTaken(Event):
+    """An agent got the signal that it waited for."""
+
+    event_type = "signal.taken"
+    signal_id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCheckpointed(Event):
     """A state of an agent was saved."""
 

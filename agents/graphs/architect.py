@@ -6,6 +6,7 @@ from langgraph.runtime import Runtime
 from agents.graphs import delegation
 from agents.graphs.findings import Answer, Domain, Question
 from agents.graphs.inputs import QuestionInput
+from agents.graphs.instructions import heeding, with_instructions
 from agents.graphs.ports import AgentContext, ChildTask
 from agents.graphs.states import ArchitectState
 
@@ -21,7 +22,7 @@ def frame(state: ArchitectState, runtime: Context) -> ArchitectState:
     domain = Domain.model_validate(state["domain"])
     context.voice.say(f"Framing questions about {domain.title}")
     passages = context.sources.passages(domain.passage_ids[:MOST_PASSAGES])
-    questions = context.brain.split(state["objective"], domain, passages, most=MOST_QUESTIONS)
+    questions = context.brain.split(with_instructions(state["objective"], state), domain, passages, most=MOST_QUESTIONS)
     return {
         "domain_context": {"area": domain.title, "active_projects": [question.text for question in questions]},
         "design_evolution": {
@@ -45,7 +46,7 @@ def delegate(state: ArchitectState, runtime: Context) -> ArchitectState:
             agent_type="research.specialist",
             name=question.text,
             goal=question.text,
-            input=QuestionInput(objective=state["objective"], question=question),
+            input=QuestionInput(objective=with_instructions(state["objective"], state), question=question),
         )
         for question in questions
     ]
@@ -62,7 +63,7 @@ def synthesise(state: ArchitectState, runtime: Context) -> ArchitectState:
     answers = [Answer.model_validate(result) for result in delegation.results(state["outcomes"])]
     domain = Domain.model_validate(state["domain"])
     context.voice.say(f"Drawing {len(answers)} answers together")
-    summary = context.brain.summarise(state["objective"], domain.title, answers)
+    summary = context.brain.summarise(with_instructions(state["objective"], state), domain.title, answers)
     cited = sum(1 for answer in answers if answer.citations)
     context.voice.say(f"{cited} of {len(answers)} questions answered from the sources")
     return {
@@ -80,10 +81,10 @@ def synthesise(state: ArchitectState, runtime: Context) -> ArchitectState:
 def build() -> StateGraph[ArchitectState, AgentContext, ArchitectState, ArchitectState]:
     """The architect's graph."""
     graph = StateGraph(ArchitectState, context_schema=AgentContext)
-    graph.add_node("frame", frame)
-    graph.add_node("delegate", delegate)
-    graph.add_node("review", delegation.review)
-    graph.add_node("synthesise", synthesise)
+    graph.add_node("frame", heeding(frame))
+    graph.add_node("delegate", heeding(delegate))
+    graph.add_node("review", heeding(delegation.review))
+    graph.add_node("synthesise", heeding(synthesise))
     graph.add_edge(START, "frame")
     graph.add_edge("frame", "delegate")
     graph.add_edge("delegate", "review")

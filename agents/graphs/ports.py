@@ -175,12 +175,13 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChildTask:
-    """What a delegating agent asks of one child."""
+    """What a delegating agent asks of one child. `seconds` is how long it may take."""
 
     agent_type: str
     name: str
     goal: str
     input: BaseModel
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +238,37 @@ class Voice(Protocol):
         ...
 
 
+class Waiting(Protocol):
+    """Time and signals. Nothing is held while an agent waits; `key` names the question in its node."""
+
+    def sleep(self, seconds: float, *, key: str, reason: str) -> None:
+        """Wait that long, by the database's clock."""
+        ...
+
+    def sleep_until(self, at: datetime, *, key: str, reason: str) -> None:
+        """Wait until a time, which has a time zone."""
+        ...
+
+    def signal(self, name: str, *, key: str, reason: str, seconds: float | None = None) -> Any:
+        """Wait for a signal of this name to the mission; its payload. One that came before is taken at once.
+
+        Raises SignalMissed when none has come within `seconds`.
+        """
+        ...
+
+    def send(self, name: str, payload: Any, *, key: str, everyone: bool = False) -> None:
+        """Send a signal to one wait of the mission, or to each of its agents; once, however often the step is run."""
+        ...
+
+
+class Inbox(Protocol):
+    """What people tell the agent."""
+
+    def read(self) -> Sequence[str]:
+        """What was told before this step began and no earlier step has read, oldest first; the same if it is redone."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class AgentContext:
     """Everything that a node may reach. `think` makes the brain when it is first needed: it may be large."""
@@ -249,6 +281,8 @@ class AgentContext:
     team: Team
     tools: Tools
     voice: Voice
+    inbox: Inbox
+    waiting: Waiting
 
     @property
     def brain(self) -> Brain:

@@ -8,6 +8,7 @@ from langgraph.runtime import Runtime
 from agents.graphs import delegation
 from agents.graphs.findings import Answer, Domain, Plan, Report
 from agents.graphs.inputs import DomainInput, PublicationDraft, PublicationInput
+from agents.graphs.instructions import heeding, with_instructions
 from agents.graphs.ports import AgentContext, ChildTask
 from agents.graphs.reports import file_name, markdown
 from agents.graphs.states import QueenState
@@ -39,7 +40,10 @@ def plan(state: QueenState, runtime: Context) -> QueenState:
     context = runtime.context
     context.voice.say("Splitting the objective into domains")
     made = context.brain.plan(
-        state["objective"], context.sources.outlines(), context.sources.sample(SAMPLE), most=MOST_DOMAINS
+        with_instructions(state["objective"], state),
+        context.sources.outlines(),
+        context.sources.sample(SAMPLE),
+        most=MOST_DOMAINS,
     )
     context.voice.say(made.approach)
     titles = ", ".join(domain.title for domain in made.domains)
@@ -61,7 +65,7 @@ def delegate(state: QueenState, runtime: Context) -> QueenState:
             agent_type="research.architect",
             name=domain.title,
             goal=domain.focus,
-            input=DomainInput(objective=state["objective"], domain=domain),
+            input=DomainInput(objective=with_instructions(state["objective"], state), domain=domain),
         )
         for domain in domains
     ]
@@ -84,7 +88,7 @@ def review(state: QueenState, runtime: Context) -> QueenState:
     delegation.require_some(outcomes)
     answers = _answers(outcomes)
     context.voice.say(f"Judging {len(answers)} answers")
-    judgement = context.brain.judge(state["objective"], answers)
+    judgement = context.brain.judge(with_instructions(state["objective"], state), answers)
     return {
         "coordination": {"validation_checkpoints": [judgement.model_dump(mode="json")]},
         "performance": {"quality_scores": [judgement.score]},
@@ -106,7 +110,7 @@ def compose(state: QueenState, runtime: Context) -> QueenState:
     missing = [*delegation.missing(outcomes), *_missing_below(outcomes), *reservations]
     report = Report(
         title=state["title"],
-        summary=context.brain.summarise(state["objective"], state["title"], answers),
+        summary=context.brain.summarise(with_instructions(state["objective"], state), state["title"], answers),
         answers=tuple(answers),
         missing=tuple(dict.fromkeys(missing)),
     )
@@ -169,13 +173,13 @@ def _missing_below(outcomes: dict[str, dict[str, Any]]) -> list[str]:
 def build() -> StateGraph[QueenState, AgentContext, QueenState, QueenState]:
     """The queen's graph."""
     graph = StateGraph(QueenState, context_schema=AgentContext)
-    graph.add_node("survey", survey)
-    graph.add_node("plan", plan)
-    graph.add_node("delegate", delegate)
-    graph.add_node("review", review)
-    graph.add_node("compose", compose)
-    graph.add_node("publish", publish)
-    graph.add_node("conclude", conclude)
+    graph.add_node("survey", heeding(survey))
+    graph.add_node("plan", heeding(plan))
+    graph.add_node("delegate", heeding(delegate))
+    graph.add_node("review", heeding(review))
+    graph.add_node("compose", heeding(compose))
+    graph.add_node("publish", heeding(publish))
+    graph.add_node("conclude", heeding(conclude))
     graph.add_edge(START, "survey")
     graph.add_edge("survey", "plan")
     graph.add_edge("plan", "delegate")

@@ -4,6 +4,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from agents.graphs.findings import Finding, PassageText, WorkItem
+from agents.graphs.instructions import heeding, with_instructions
 from agents.graphs.ports import AgentContext
 from agents.graphs.states import WorkerState
 
@@ -52,7 +53,7 @@ def extract(state: WorkerState, runtime: Context) -> WorkerState:
     context = runtime.context
     passages = [PassageText.model_validate(piece) for piece in state["passages"]]
     context.voice.say(f"Looking for what {len(passages)} passages say")
-    found = context.brain.extract(state["question"], passages)
+    found = context.brain.extract(with_instructions(state["question"], state), passages)
     return {
         "findings": [finding.model_dump(mode="json") for finding in found],
         "coordination": {"aggregation": [finding.statement for finding in found]},
@@ -90,9 +91,9 @@ def remember(state: WorkerState, runtime: Context) -> WorkerState:
 def build() -> StateGraph[WorkerState, AgentContext, WorkerState, WorkerState]:
     """The reader's graph."""
     graph = StateGraph(WorkerState, context_schema=AgentContext)
-    graph.add_node("gather", gather)
-    graph.add_node("extract", extract)
-    graph.add_node("remember", remember)
+    graph.add_node("gather", heeding(gather))
+    graph.add_node("extract", heeding(extract))
+    graph.add_node("remember", heeding(remember))
     graph.add_edge(START, "gather")
     graph.add_edge("gather", "extract")
     graph.add_edge("extract", "remember")

@@ -6,6 +6,7 @@ from langgraph.runtime import Runtime
 from agents.graphs import delegation
 from agents.graphs.findings import Finding, Question, WorkItem
 from agents.graphs.inputs import ReadingInput
+from agents.graphs.instructions import heeding, with_instructions
 from agents.graphs.ports import AgentContext, ChildTask
 from agents.graphs.states import SpecialistState
 
@@ -22,7 +23,7 @@ def analyse(state: SpecialistState, runtime: Context) -> SpecialistState:
     context.voice.say("Searching the sources")
     found = context.tools.call(
         "search_sources",
-        {"query": question.text, "limit": MOST_PASSAGES},
+        {"query": with_instructions(question.text, state), "limit": MOST_PASSAGES},
         key="search",
         intent="I want to see which passages bear on my question before I send workers to read.",
     )
@@ -82,7 +83,7 @@ def answer(state: SpecialistState, runtime: Context) -> SpecialistState:
     texts = {passage.passage_id: " ".join(passage.text.split()) for passage in passages}
     sound = [finding for finding in findings if " ".join(finding.quote.split()) in texts.get(finding.passage_id, "")]
     context.voice.say(f"Writing the answer from {len(sound)} findings")
-    written = context.brain.synthesise(question.text, sound, passages)
+    written = context.brain.synthesise(with_instructions(question.text, state), sound, passages)
     gaps = delegation.missing(state["outcomes"])
     if gaps:
         written = written.model_copy(update={"missing": " ".join([written.missing, *gaps]).strip()})
@@ -100,10 +101,10 @@ def answer(state: SpecialistState, runtime: Context) -> SpecialistState:
 def build() -> StateGraph[SpecialistState, AgentContext, SpecialistState, SpecialistState]:
     """The specialist's graph."""
     graph = StateGraph(SpecialistState, context_schema=AgentContext)
-    graph.add_node("analyse", analyse)
-    graph.add_node("delegate", delegate)
-    graph.add_node("review", delegation.review)
-    graph.add_node("answer", answer)
+    graph.add_node("analyse", heeding(analyse))
+    graph.add_node("delegate", heeding(delegate))
+    graph.add_node("review", heeding(delegation.review))
+    graph.add_node("answer", heeding(answer))
     graph.add_edge(START, "analyse")
     graph.add_edge("analyse", "delegate")
     graph.add_edge("delegate", "review")

@@ -1,5 +1,6 @@
 """What the four levels keep between steps: typed, and readable as JSON."""
 
+import operator
 from typing import Annotated, Any
 
 from typing_extensions import TypedDict  # pydantic can check it, which it cannot for typing's before Python 3.12
@@ -61,6 +62,7 @@ class QueenState(TypedDict, total=False):
     outcomes: dict[str, Piece]
     report: Piece
     publication: Piece
+    instructions: Annotated[list[str], operator.add]
     result: Piece
 
 
@@ -97,6 +99,7 @@ class ArchitectState(TypedDict, total=False):
     design_evolution: Annotated[DesignEvolution, merged]
     specialist_coordination: Annotated[SpecialistCoordination, merged]
     outcomes: dict[str, Piece]
+    instructions: Annotated[list[str], operator.add]
     result: Piece
 
 
@@ -133,6 +136,7 @@ class SpecialistState(TypedDict, total=False):
     collaboration: Annotated[Collaboration, merged]
     worker_coordination: Annotated[WorkerCoordination, merged]
     outcomes: dict[str, Piece]
+    instructions: Annotated[list[str], operator.add]
     result: Piece
 
 
@@ -171,4 +175,5 @@ class WorkerState(TypedDict, total=False):
     performance: Annotated[WorkerPerformance, merged]
     passages: list[Piece]
     findings: list[Piece]
+    instructions: Annotated[list[str], operator.add]
     result: Piece

@@ -8,6 +8,7 @@ from agents.models.messages import AgentMessage, ModelCall
 from agents.models.reuse import KeptResult
 from agents.models.rewinds import Rewind
 from agents.models.sessions import AgentRun, AgentSession, SessionLease, SessionWait
+from agents.models.signals import Signal, SignalDelivery
 from agents.models.states import AgentState, ChannelVersion, StateValue, StateWrite, ValueSpace
 from agents.models.tools import Approval, ToolExecution
 from agents.models.upkeep import Pruning
@@ -38,6 +39,8 @@ __all__ = [
     "Rewind",
     "SessionLease",
     "SessionWait",
+    "Signal",
+    "SignalDelivery",
     "StateValue",
     "StateWrite",
     "ToolExecution",

@@ -1,6 +1,7 @@
 """What agents said, as a tree of messages."""
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from agents.models.accounts import Project
@@ -10,7 +11,11 @@ from agents.words import MessageType
 
 
 class AgentMessage(models.Model):
-    """One message of one agent. Its id follows from the step that said it, so that a replay says it once."""
+    """One message of one agent. Its id follows from the step that said it, so that a replay says it once.
+
+    What a person told the agent has `read_at`, once it was read: when the state was saved on which the reading step
+    works. A step that is redone works on the same state, and so reads the same.
+    """
 
     message_id = models.UUIDField(primary_key=True, editable=False)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
@@ -21,10 +26,14 @@ class AgentMessage(models.Model):
     metadata = models.JSONField(default=dict, db_default={})
     parent_message = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="replies")
     created_at = models.DateTimeField(db_default=Now())
+    read_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "agent_messages"
-        indexes = [models.Index(fields=["session", "created_at"], name="message_by_time")]
+        indexes = [
+            models.Index(fields=["session", "created_at"], name="message_by_time"),
+            models.Index(fields=["session"], name="message_to_agent", condition=Q(message_type=MessageType.HUMAN)),
+        ]
         constraints = [one_of("message_type", MessageType, "message_type")]
 
     def __str__(self) -> str:

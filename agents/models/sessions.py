@@ -67,7 +67,8 @@ class AgentSession(models.Model):
     A fork began with the state `forked_at` of `forked_from`; nobody waits for it. After a rewind a child may be
     started again: the new one then `stands_for` the old one. `kept` names tool calls that a rewind left standing:
     their results answer the same calls of this session, and of those below it. `move_id` is the event that gave it
-    its status: what it does there is caused by that.
+    its status: what it does there is caused by that. `holds_below`: it was paused with all below it, so whom it starts
+    begins paused.
     """
 
     session_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -99,6 +100,7 @@ class AgentSession(models.Model):
     attempt = models.IntegerField(default=0, db_default=0)
     control = models.TextField(choices=choices(Control), default=Control.NONE, db_default="", blank=True)
     control_reason = models.TextField(default="", db_default="", blank=True)
+    holds_below = models.BooleanField(default=False, db_default=False)
     current_run = models.ForeignKey("AgentRun", on_delete=models.PROTECT, null=True, related_name="+")
     thread_id = models.TextField(null=True)
     space = models.ForeignKey("ValueSpace", on_delete=models.PROTECT, null=True, related_name="sessions")
@@ -216,7 +218,10 @@ class AgentRun(models.Model):
 
 
 class SessionWait(models.Model):
-    """What a session waits for, since when and why: one row an interrupt of its graph."""
+    """What a session waits for, since when and why: one row an interrupt of its graph.
+
+    `due_at` is when a timer fires, or when a wait for something else runs out. `signal` names the signal waited for.
+    """
 
     wait_id = models.UUIDField(primary_key=True, editable=False)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
@@ -230,6 +235,8 @@ class SessionWait(models.Model):
     needed = models.IntegerField(default=1, db_default=1)
     remaining = models.IntegerField(default=1, db_default=1)
     succeeded = models.IntegerField(default=0, db_default=0)
+    due_at = models.DateTimeField(null=True)
+    signal = models.TextField(default="", db_default="")
     answer = models.JSONField(null=True)
     answered_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -238,6 +245,10 @@ class SessionWait(models.Model):
         db_table = "session_waits"
         indexes = [
             models.Index(fields=["session"], name="wait_open", condition=Q(answered_at__isnull=True)),
+            models.Index(
+                fields=["due_at"], name="wait_due", condition=Q(answered_at__isnull=True, due_at__isnull=False)
+            ),
+            models.Index(fields=["signal"], name="wait_signal", condition=Q(answered_at__isnull=True) & ~Q(signal="")),
         ]
         constraints = [
             models.UniqueConstraint(fields=["session", "interrupt_id"], name="wait_once"),

@@ -45,12 +45,18 @@ class Decision:
 
 
 def request(session: AgentSession, question: waits.Question, asked: Request) -> Approval:
-    """Open a wait and put its request before people, once. The caller holds the session."""
+    """Open a wait and put its request before people, once. The caller holds the session.
+
+    A request that was withdrawn when the agent ended is put again when a retry comes back to its question.
+    """
     wait, is_new = waits.open_wait(session, question)
-    if not is_new:
-        return Approval.objects.get(wait=wait, position=0)
+    earlier = [] if is_new else list(Approval.objects.filter(wait=wait).order_by("-position"))
+    if earlier and (wait.answered_at is not None or earlier[0].status != ApprovalStatus.WITHDRAWN):
+        return earlier[0]
+    position = len(earlier)
     approval = Approval.objects.create(
-        approval_id=derived_id(session.pk, "approval", question.interrupt_id, 0),
+        approval_id=derived_id(session.pk, "approval", question.interrupt_id, position),
+        position=position,
         project_id=session.project_id,
         session=session,
         wait=wait,

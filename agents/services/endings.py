@@ -32,5 +32,6 @@ def finish(session: AgentSession, ending: Ending, *, actor: Actor = SYSTEM) -> N
     sessions.move(session, ending.status, actor=actor, cause=ending.code)
     with causes.caused_by(session.move_id):
         approvals.withdraw(session, ending.error or f"The agent has {ending.status}.")
+        waits.close(session)
         coordination.report(session)
         waits.count_down(session)

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, Subquery
+from django.db.models import Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -84,6 +84,17 @@ def open_compensation(session: AgentSession, original: ToolExecution, call: Call
 def is_kept(session: AgentSession, row: ToolExecution) -> bool:
     """Did a rewind leave this call of the session standing?"""
     return (row.kept_from_id or row.pk) in session.kept
+
+
+def made_by(found: QuerySet[AgentSession]) -> set[UUID]:
+    """The calls of these sessions that have happened, or may have: their first rows' ids."""
+    rows = ToolExecution.objects.filter(
+        session__in=found,
+        superseded_at__isnull=True,
+        compensates__isnull=True,
+        status__in=[ExecutionStatus.COMPLETED, ExecutionStatus.RUNNING],
+    )
+    return set(rows.values_list(Coalesce("kept_from_id", "execution_id"), flat=True))
 
 
 def supersede(session: AgentSession, execution_ids: Collection[UUID], *, actor: Actor | None = None) -> None:

@@ -1,19 +1,21 @@
 """What agents say, and what their model calls took."""
 
+from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Subquery, Value
+from django.db.models import DateTimeField, Func, Min, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from agents.actor import agent
+from agents.actor import Actor, agent
 from agents.events import store
 from agents.events.digests import text_digest
 from agents.events.types import ModelCalled, SessionSaid
 from agents.graphs.ports import Usage
 from agents.ids import new_id
-from agents.models import AgentMessage, AgentSession, KeptResult, ModelCall
+from agents.models import AgentMessage, AgentSession, AgentState, KeptResult, ModelCall
 from agents.words import MessageType
 
 ROLES = {
@@ -24,10 +26,26 @@ ROLES = {
 }
 
 
-def say(session: AgentSession, message_id: UUID, text: str, *, kind: MessageType = MessageType.AI) -> bool:
+class ClockTimestamp(Func):
+    """What the database's clock shows now, not when the transaction began."""
+
+    function = "clock_timestamp"
+    output_field = DateTimeField()
+
+
+def say(
+    session: AgentSession,
+    message_id: UUID,
+    text: str,
+    *,
+    kind: MessageType = MessageType.AI,
+    actor: Actor | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> bool:
     """Add a message of a locked session, once; what an agent itself says becomes what it does now.
 
-    `message_id` follows from the step that speaks. False if it was said before.
+    `message_id` follows from the step that speaks. `actor` is who says it, the agent if nobody is named. False if it
+    was said before.
     """
     parent = session.messages.order_by("-created_at").values_list("pk", flat=True).first()
     message = AgentMessage(
@@ -37,14 +55,17 @@ def say(session: AgentSession, message_id: UUID, text: str, *, kind: MessageType
         message_type=kind,
         role=ROLES[kind],
         content=text.replace("\0", ""),
+        metadata=metadata or {},
         parent_message_id=parent,
+        created_at=ClockTimestamp(),  # under the lock: later than every state that was saved before
     )
     if AgentMessage.objects.filter(pk=message_id).exists():
         return False
     AgentMessage.objects.bulk_create([message])
     if kind is MessageType.AI:
         AgentSession.objects.filter(pk=session.pk).update(activity=message.content, updated_at=timezone.now())
-    store.record(SessionSaid(message_id=message_id, digest=text_digest(text)), session, actor=agent(session.pk))
+    event = SessionSaid(message_id=message_id, digest=text_digest(text))
+    store.record(event, session, actor=actor or agent(session.pk))
     return True
 
 
@@ -58,6 +79,28 @@ def calm(session: AgentSession) -> None:
     """What held up a locked session is over: it does again what it last said."""
     said = session.messages.filter(message_type=MessageType.AI).order_by("-created_at").values("content")[:1]
     AgentSession.objects.filter(pk=session.pk).update(activity=Coalesce(Subquery(said), Value("")))
+
+
+def read(session: AgentSession, checkpoint_id: UUID) -> list[str]:
+    """What people told a locked session and no earlier step has read, oldest first.
+
+    For the steps that work on this state: each of them, and each of them again when it is redone, gets the same.
+    What came after the state was saved is for the next step.
+    """
+    saved_at = AgentState.objects.filter(session=session, checkpoint_id=checkpoint_id).aggregate(at=Min("created_at"))
+    told = session.messages.filter(message_type=MessageType.HUMAN, created_at__lte=saved_at["at"])
+    told.filter(read_at__isnull=True).update(read_at=saved_at["at"])
+    return list(told.filter(read_at=saved_at["at"]).order_by("created_at").values_list("content", flat=True))
+
+
+def is_told(session_id: UUID) -> bool:
+    """Has anybody ever told this session anything?"""
+    return AgentMessage.objects.filter(session_id=session_id, message_type=MessageType.HUMAN).exists()
+
+
+def unread_since(session: AgentSession, at: datetime) -> None:
+    """A locked session goes back to a state of that time: what it read later it reads again."""
+    session.messages.filter(message_type=MessageType.HUMAN, read_at__gt=at).update(read_at=None)
 
 
 def charge(session: AgentSession, call_id: UUID, usage: Usage) -> None:

@@ -30,7 +30,7 @@ from agents.lifecycle import (
     check_move,
 )
 from agents.models import AgentRun, AgentSession, AgentState, Rewind, User
-from agents.services import approvals, audit, control, ledger, sessions, waits
+from agents.services import approvals, audit, control, ledger, messages, sessions, waits
 
 DID = {
     RewindKind.EDIT: "edited its state",
@@ -174,6 +174,7 @@ def leave_behind(session: AgentSession, rewind: Rewind) -> None:
     )
     left = [row.pk for row in after if not ledger.is_kept(session, row)]
     ledger.supersede(session, left, actor=actor)
+    messages.unread_since(session, _saved_at(session, rewind.checkpoint_id))
 
 
 def choices_of(rewind: Rewind) -> dict[UUID, Choice]:

@@ -26,19 +26,24 @@ from agents.lifecycle import (
 )
 from agents.models import AgentRun, AgentSession, Project, Rewind, SessionLease, SessionWait, User, ValueSpace
 from agents.roles import Level
+from agents.services import deadlines
 
 _SET_GOING_BY_PEOPLE = FINAL | {SessionStatus.PAUSED}
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a new session needs: its type of agent, its name, its task in words, its graph's input."""
+    """What a new session needs: its type of agent, its name, its task in words, its graph's input.
+
+    `seconds` is how long it may take; it never gets longer than the one above it.
+    """
 
     agent_type: str
     level: Level
     name: str
     goal: str
     input: dict[str, Any]
+    seconds: float | None = None
 
 
 def lock(session_id: UUID) -> AgentSession:
@@ -85,6 +90,7 @@ def start_mission(
         space=ValueSpace.objects.create(pk=session_id),
         metadata=metadata or {},
         move_id=new_id(),
+        expires_at=deadlines.at_most(start.seconds, None),
     )
     AgentSession.objects.bulk_create([session])
     _first_runs([session], [start])
@@ -102,8 +108,8 @@ def start_children(
 ) -> list[AgentSession]:
     """One queued session for each of `starts`, under `parent`, answering `wait`. The caller holds the parent.
 
-    Ids follow from the wait, so the same wait never starts them twice. `predecessors` are those, by position, that
-    the new ones stand for.
+    They begin paused where the parent was paused with all below it. Ids follow from the wait, so the same wait never
+    starts them twice. `predecessors` are those, by position, that the new ones stand for.
     """
     before = predecessors or {}
     children = [
@@ -115,7 +121,9 @@ def start_children(
             level=start.level,
             name=start.name,
             goal=start.goal,
-            status=SessionStatus.QUEUED,
+            status=SessionStatus.PAUSED if parent.holds_below else SessionStatus.QUEUED,
+            control_reason=parent.control_reason if parent.holds_below else "",
+            holds_below=parent.holds_below,
             priority=parent.priority,
             root_id=parent.root_id,
             parent=parent,
@@ -124,6 +132,7 @@ def start_children(
             position=position,
             space_id=parent.space_id,
             metadata=parent.metadata,
+            expires_at=deadlines.at_most(start.seconds, parent.expires_at),
             kept=parent.kept,
             stands_for=before.get(position),
             move_id=new_id(),
@@ -240,8 +249,8 @@ def move(session: AgentSession, target: SessionStatus, *, actor: Actor, cause: s
     session.finished_at = now if target in FINAL else None
     fields = ["status", "move_id", "moved_at", "updated_at", "finished_at"]
     if target in FINAL:
-        session.control = Control.NONE
-        fields.append("control")
+        session.control, session.holds_below = Control.NONE, False
+        fields += ["control", "holds_below"]
     session.save(update_fields=fields)
     if previous is SessionStatus.RUNNING:
         SessionLease.objects.filter(pk=session.pk).delete()
@@ -304,6 +313,13 @@ def set_control(session: AgentSession, control: Control, *, actor: Actor, reason
     session.control, session.control_reason = control, reason
     session.save(update_fields=["control", "control_reason"])
     store.record(SessionControlled(control=control), session, actor=actor)
+
+
+def hold_below(session: AgentSession, holds: bool) -> None:
+    """Shall those whom a locked session starts begin paused?"""
+    if session.holds_below != holds:
+        session.holds_below = holds
+        session.save(update_fields=["holds_below"])
 
 
 def is_waiting(session: AgentSession) -> bool:

@@ -119,10 +119,7 @@ def count_down(child: AgentSession) -> None:
         remaining=F("remaining") - 1,
         succeeded=F("succeeded") + (1 if child.status == SessionStatus.SUCCEEDED else 0),
     )
-    wait = SessionWait.objects.get(pk=child.parent_wait_id)
-    enough = wait.needs != ChildrenNeeded.ALL and wait.succeeded >= wait.needed
-    if wait.answered_at is None and (wait.remaining == 0 or enough):
-        answer(parent, wait, outcomes(wait))
+    answer_if_complete(parent, SessionWait.objects.get(pk=child.parent_wait_id))
 
 
 def outcomes(wait: SessionWait) -> list[dict[str, Any]]:
@@ -204,6 +201,42 @@ def supersede(session: AgentSession) -> None:
     for wait in session.waits.filter(answered_at__isnull=True):
         wait.answer, wait.answered_at = {"key": wait.request["key"], "superseded": True}, timezone.now()
         wait.save(update_fields=["answer", "answered_at"])
+
+
+CLOSED = "closed"  # mark in the answer of a wait whose session ended
+
+
+def close(session: AgentSession) -> None:
+    """A locked session has ended: it waits for nothing. A retry opens these waits again."""
+    for wait in session.waits.filter(answered_at__isnull=True):
+        wait.answer, wait.answered_at = {"key": wait.request["key"], CLOSED: True}, timezone.now()
+        wait.save(update_fields=["answer", "answered_at"])
+
+
+def reopen_closed(session: AgentSession) -> list[SessionWait]:
+    """Open the waits that the end of a locked session closed, with the count of children that still work; they."""
+    opened = list(session.waits.filter(answer__closed=True))
+    for wait in opened:
+        wait.answer = wait.answered_at = None
+        if wait.kind == WaitKind.CHILDREN:
+            children = list(wait.children.values_list("status", flat=True))
+            wait.remaining = sum(status not in FINAL for status in children)
+            wait.succeeded = children.count(SessionStatus.SUCCEEDED)
+        wait.save(update_fields=["answer", "answered_at", "remaining", "succeeded"])
+    return opened
+
+
+def answer_if_complete(session: AgentSession, wait: SessionWait) -> None:
+    """Answer a wait for children, of a locked session, if it has got what it needs."""
+    wait.refresh_from_db()
+    enough = wait.needs != ChildrenNeeded.ALL and wait.succeeded >= wait.needed
+    if wait.kind == WaitKind.CHILDREN and wait.answered_at is None and (wait.remaining == 0 or enough):
+        answer(session, wait, outcomes(wait))
+
+
+def is_awaited(child: AgentSession) -> bool:
+    """Does the agent above still wait for this one?"""
+    return SessionWait.objects.filter(children=child, answered_at__isnull=True).exists()
 
 
 def are_open(session: AgentSession, interrupt_ids: Sequence[str]) -> bool:

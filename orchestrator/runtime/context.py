@@ -7,11 +7,13 @@ from agents.models import AgentRun, AgentSession
 from orchestrator.runtime.brains import EXTRACTIVE, brain_for
 from orchestrator.runtime.durability import Held
 from orchestrator.runtime.guard import Guard
+from orchestrator.runtime.inbox import SessionInbox
 from orchestrator.runtime.leases import Lease
 from orchestrator.runtime.lines import ModelLine
 from orchestrator.runtime.recalling import ModelRecall
 from orchestrator.runtime.team import Delegation
 from orchestrator.runtime.voice import SessionVoice
+from orchestrator.runtime.waiting import SessionWaiting
 from orchestrator.sources import MissionSources
 
 
@@ -35,4 +37,6 @@ def context_for(session: AgentSession, run: AgentRun, lease: Lease, held: Held |
         team=Delegation(),
         tools=Guard(lease, held),
         voice=voice,
+        inbox=SessionInbox(lease, held),
+        waiting=SessionWaiting(lease),
     )

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from agents.actor import agent
 from agents.errors import DomainError, InvalidInput, ToolGaveUp
 from agents.lifecycle import ChildrenNeeded, Control, ExecutionStatus, SessionStatus, WaitKind
 from agents.models import AgentSession, ToolExecution
-from agents.services import approvals, endings, letters, sessions, waits
+from agents.services import approvals, endings, letters, sessions, signals, timers, waits
 from agents.services.endings import Ending
 from agents.services.letters import Reason
 from agents.services.sessions import Start
@@ -106,6 +107,11 @@ def _open(session: AgentSession, interrupt: Interrupt) -> None:
             needed=asked["needed"],
             most=agent_type(session.agent_type).fan_out,
         )
+    elif kind is WaitKind.TIMER:
+        until = datetime.fromisoformat(asked["until"]) if asked["until"] else None
+        timers.sleep(session, question, seconds=asked["seconds"], until=until)
+    elif kind is WaitKind.EVENT:
+        signals.wait_for(session, question, name=asked["signal"], seconds=asked["seconds"])
     else:
         row = ToolExecution.objects.get(pk=UUID(asked["execution_id"]), session=session)
         approvals.request(session, question, request_for(session, row, kind, asked["title"]))
@@ -115,4 +121,11 @@ def _open(session: AgentSession, interrupt: Interrupt) -> None:
 
 def _start(task: dict[str, Any]) -> Start:
     kind = agent_type(task["agent_type"])
-    return Start(agent_type=kind.name, level=kind.level, name=task["name"], goal=task["goal"], input=task["input"])
+    return Start(
+        agent_type=kind.name,
+        level=kind.level,
+        name=task["name"],
+        goal=task["goal"],
+        input=task["input"],
+        seconds=task.get("seconds"),
+    )

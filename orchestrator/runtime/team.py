@@ -31,6 +31,7 @@ class Delegation:
                 "goal": task.goal,
                 "input": task.input.model_dump(mode="json"),
             }
+            | ({} if task.seconds is None else {"seconds": task.seconds})
             for task in tasks
         ]
         answer: list[dict[str, Any]] = ask(

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from agents.ids import new_id
 from agents.lifecycle import ApprovalStatus, Control, ExecutionStatus, Risk, SessionStatus
 from agents.models import AgentSession, Approval, ToolExecution
 from agents.selectors.missions import AgentRow
@@ -88,6 +89,12 @@ def stands(session: AgentSession, shape: str = "st") -> SafeString:
     is_asked = session.status == SessionStatus.RUNNING and session.control
     word = words.STOPPING[Control(session.control)] if is_asked else ""
     return stand(standing(session), word, shape)
+
+
+@register.simple_tag(name="new_id")
+def fresh_id() -> str:
+    """An id for a form, so that it counts once however often it is sent."""
+    return str(new_id())
 
 
 @register.filter

@@ -147,7 +147,7 @@ function morph(old, fresh) {
     ignoreActiveValue: true,
     callbacks: {
       beforeAttributeUpdated: (name, node) => !(OWN[name] && node.matches(OWN[name])),
-      beforeNodeMorphed: (node) => !(node instanceof Element && node.matches("form[data-dirty]")),
+      beforeNodeMorphed: (node) => !(node instanceof Element && node.matches("form[data-dirty], [popover]:popover-open")),
     },
   });
   htmx.process(document.getElementById(fresh.id));

@@ -46,6 +46,7 @@ def page(
         "unheard": SimpleLazyObject(health.unheard),
         "history": history,
         "verbs": SimpleLazyObject(lambda: steering.rewinds(session, history, request.chrome)),  # type: ignore[attr-defined]
+        "controls": SimpleLazyObject(lambda: steering.verbs(session, request.chrome)),  # type: ignore[attr-defined]
         "holds": SimpleLazyObject(partial(rewinds.holding, session)),
         "forks": SimpleLazyObject(partial(rewinds.forks, session)),
         "effects": SimpleLazyObject(partial(_effects, request, session, history)),

@@ -1,4 +1,4 @@
-"""The installation: whether it can serve and what it wants, for machines; breakers, reuse and dead letters for people."""
+"""The installation: can it serve, what does it want; breakers, reuse and dead letters."""
 
 from functools import partial
 from http import HTTPStatus
