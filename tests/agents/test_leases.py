@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from agents.actor import Actor
+from agents.ids import new_id
 from agents.lifecycle import Control, SessionStatus
 from agents.models import AgentEvent, AgentSession, Project, SessionLease, User
 from agents.roles import Level
@@ -153,7 +154,7 @@ def test_a_claim_reads_a_handful_of_rows_however_many_are_queued():
         cursor.execute("ANALYZE agent_sessions")
         cursor.execute(
             f"EXPLAIN (ANALYZE, FORMAT JSON) {leases.CLAIM}",
-            {"level": "queen", "max_running": 100, "full": [], "lease": 60, "holder": "here"},
+            {"level": "queen", "max_running": 100, "full": [], "lease": 60, "holder": "here", "move_id": new_id()},
         )
         plan = cursor.fetchone()[0]
     plan = json.loads(plan) if isinstance(plan, str) else plan
