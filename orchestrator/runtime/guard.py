@@ -136,7 +136,8 @@ class Guard:
             raise Stopped(verdict["message"])
         if verdict["type"] == "done":
             output = {"taken_as_done": True}
-            ledger.complete(row, row.attempt, output, milliseconds=None)
+            with scoped():
+                ledger.complete(row, row.attempt, output, milliseconds=None)
             return output
         return self._run(tool, row, caller, effective)
 

@@ -1,0 +1,153 @@
+"""What the engine does by itself when nobody takes care: a test for each thing that was seen to go wrong."""
+
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.db.backends.signals import connection_created
+
+from agents.errors import Fenced
+from agents.lifecycle import ApprovalStatus, SessionStatus
+from agents.models import AgentSession, Approval, SessionWait, ToolExecution
+from agents.roles import Level
+from orchestrator.runtime import runner
+from orchestrator.runtime.saving import RunSaver
+from tests import agent_types
+from tests.agent_types import State
+from tests.orchestrator.runtime.conftest import run_all
+from tests.orchestrator.runtime.test_guard import decide, die_in, pending
+from tests.orchestrator.runtime.test_runner import Death, effects, expire, fresh
+
+
+def values(session: AgentSession) -> dict[str, Any]:
+    config = {"configurable": {"thread_id": str(session.pk)}}
+    return dict(runner.graph_for(session.agent_type).get_state(config).values)
+
+
+@pytest.fixture
+def line_of(monkeypatch):
+    """Lets the agents of the next mission go through these nodes."""
+
+    def make(*nodes: Any) -> None:
+        graph = agent_types.line(*nodes).compile(checkpointer=runner.graph_for("test.worker").checkpointer)
+        monkeypatch.setattr(runner, "graph_for", lambda name: graph)
+
+    return make
+
+
+@pytest.mark.parametrize("dies_at", [1, 2, 3, 4])
+def test_a_step_whose_results_are_saved_and_whose_state_is_not_is_not_the_end(mission, trace, monkeypatch, dies_at):
+    """Then `next` is empty, as it is at the end."""
+    root = mission("test.worker")
+    saved = []
+
+    def put(self, *arguments: Any) -> Any:
+        saved.append(arguments)
+        if len(saved) == dies_at:
+            raise Death
+        return real(self, *arguments)
+
+    real = RunSaver.put
+    with monkeypatch.context() as patch:
+        patch.setattr(RunSaver, "put", put)
+        with pytest.raises(Death):
+            run_all()
+    expire()
+    run_all()
+    assert fresh(root).status == SessionStatus.SUCCEEDED
+    assert effects(trace) == ["q"]
+    assert values(root)["steps"] == ["begin", "use", "end"]  # and its input was given once
+
+
+def test_an_answer_that_is_given_again_after_a_death_does_not_answer_the_next_question(mission, trace, monkeypatch):
+    mission("test.three", tool="ask_to_trace")
+    run_all()
+    decide(pending(), "approve")
+
+    def die(*arguments: Any) -> None:
+        raise Death
+
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(runner, "settle", die)
+            with pytest.raises(Death):
+                run_all()
+        expire()
+    run_all()
+    assert pending().proposed == {"name": "q-1"}
+    assert effects(trace) == ["q-0"]
+    assert SessionWait.objects.filter(answered_at__isnull=False).count() == 1
+
+
+def test_no_node_begins_after_the_lease_is_lost(mission, line_of):
+    root = mission("test.worker")
+    began = []
+
+    def lose(state: State) -> State:
+        expire()
+        return {"steps": ["lose"]}
+
+    def late(state: State) -> State:
+        began.append("late")
+        return {}
+
+    line_of(lose, late)
+    assert runner.run_next(Level.WORKER) is None
+    assert began == []
+    assert fresh(root).status == SessionStatus.QUEUED
+
+
+def test_an_error_of_a_node_does_not_hide_that_the_lease_was_lost(mission, line_of):
+    root = mission("test.worker")
+
+    def lose_and_fail(state: State, runtime: agent_types.Context) -> State:
+        expire()
+        with pytest.raises(Fenced):
+            runtime.context.voice.say("nobody hears this")
+        raise ValueError("of the late one")
+
+    line_of(lose_and_fail)
+    assert runner.run_next(Level.WORKER) is None
+    left = fresh(root)
+    assert (left.status, left.current_run.error) == (SessionStatus.QUEUED, "")
+
+
+@pytest.fixture
+def left_open():
+    """The connections of other threads that were opened and not given back."""
+    opened, own = set(), connections["default"]
+
+    def note(connection: Any, **kwargs: Any) -> None:
+        if connection is not own:
+            opened.add(connection)
+
+    connection_created.connect(note)
+    yield lambda: [one for one in opened if one.connection is not None]
+    connection_created.disconnect(note)
+
+
+@pytest.mark.parametrize("verdict", ["done", "again"])
+def test_branches_whose_calls_may_have_happened_give_their_connections_back(
+    mission, trace, monkeypatch, left_open, verdict
+):
+    root = mission("test.fan", tool="leave_trace")
+    with monkeypatch.context() as patch:
+        die_in(patch, "leave_trace", after=False)
+        with pytest.raises(Death):
+            run_all()
+    expire()
+    run_all()
+    doubts = list(Approval.objects.filter(status=ApprovalStatus.PENDING))
+    assert len(doubts) == ToolExecution.objects.count() > 1
+    for doubt in doubts:
+        decide(doubt, verdict)
+    run_all()
+    assert fresh(root).status == SessionStatus.SUCCEEDED
+    assert left_open() == []
+
+
+def test_branches_give_their_connections_back(mission, trace, left_open):
+    root = mission("test.fan", tool="leave_trace")
+    run_all()
+    assert fresh(root).status == SessionStatus.SUCCEEDED
+    assert left_open() == []
