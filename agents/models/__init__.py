@@ -1,6 +1,7 @@
 """All tables but memory's."""
 
 from agents.models.accounts import AuditEntry, Membership, Project, User
+from agents.models.budgets import Budget, Spending
 from agents.models.coordination import AgentCommunication, AgentCoordination, AgentParticipant, AgentWorkflow
 from agents.models.events import AgentEvent, EventHead, EventSnapshot
 from agents.models.messages import AgentMessage, ModelCall
@@ -23,6 +24,7 @@ __all__ = [
     "AgentWorkflow",
     "Approval",
     "AuditEntry",
+    "Budget",
     "ChannelVersion",
     "EventHead",
     "EventSnapshot",
@@ -35,6 +37,7 @@ __all__ = [
     "SessionWait",
     "Signal",
     "SignalDelivery",
+    "Spending",
     "StateValue",
     "StateWrite",
     "ToolExecution",
