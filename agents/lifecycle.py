@@ -196,6 +196,7 @@ class WaitKind(StrEnum):
     FOREIGN = "foreign"
     TIMER = "timer"
     EVENT = "event"
+    BUDGET = "budget"
 
 
 WAITING_STATUS: Mapping[WaitKind, SessionStatus] = {
@@ -205,6 +206,7 @@ WAITING_STATUS: Mapping[WaitKind, SessionStatus] = {
     WaitKind.FOREIGN: _S.WAITING_APPROVAL,
     WaitKind.TIMER: _S.WAITING_TIMER,
     WaitKind.EVENT: _S.WAITING_EVENT,
+    WaitKind.BUDGET: _S.WAITING_APPROVAL,
 }
 
 

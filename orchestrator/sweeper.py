@@ -12,7 +12,7 @@ from agents.events import causes
 from agents.lifecycle import SessionStatus
 from agents.models import AgentSession
 from agents.roles import Level
-from agents.services import control, deadlines, leases, signals, subtrees, timers, waits
+from agents.services import budgets, control, deadlines, leases, signals, subtrees, timers, waits
 from orchestrator import dispatch
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ def sweep() -> None:
     fire_timers()
     deliver_signals()
     stop_late()
+    release_paid()
     cancel_abandoned()
     ring_forgotten()
 
@@ -50,6 +51,12 @@ def stop_late() -> None:
     """Stop the agents whose deadline has passed, with all below them."""
     for session_id in deadlines.passed():
         subtrees.cancel(session_id, actor=SYSTEM, reason="Its deadline has passed.")
+
+
+def release_paid() -> None:
+    """Let the agents go on whose budget was decided on: whoever was to do it has died."""
+    for named in budgets.unreleased():
+        budgets.release(named)
 
 
 def cancel_abandoned() -> None:

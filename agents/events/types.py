@@ -101,6 +101,22 @@ class SessionDeadlineSet(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetSet(Event):
+    """An agent was given a budget for itself and all below it; limits by name, decimals as text."""
+
+    event_type = "budget.set"
+    limits: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetWarned(Event):
+    """Four fifths of these limits of an agent's budget are spent."""
+
+    event_type = "budget.warned"
+    limits: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignalSent(Event):
     """A signal was sent to a mission."""
 

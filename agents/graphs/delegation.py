@@ -42,6 +42,7 @@ def _outcome(child: ChildOutcome) -> dict[str, Any]:
         "status": child.status,
         "output": child.output,
         "error": child.error,
+        "missing": child.missing,
         "ended_at": child.ended_at.isoformat() if child.ended_at else None,
     }
 
@@ -49,7 +50,7 @@ def _outcome(child: ChildOutcome) -> dict[str, Any]:
 def missing(outcomes: Outcomes) -> list[str]:
     """Who came back without a result, and why, a sentence each."""
     return [
-        f"{outcome['name']}: {outcome['error'] or outcome['status']}"
+        f"{outcome['name']}: {outcome.get('missing') or outcome['error'] or outcome['status']}"
         for outcome in outcomes.values()
         if outcome["output"] is None
     ]

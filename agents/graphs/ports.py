@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -174,19 +174,41 @@ class Progress(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What an agent and all below it may spend: tokens, dollars, seconds of work, steps, agents started below.
+
+    None: no limit.
+    """
+
+    tokens: int | None = None
+    cost: Decimal | None = None
+    seconds: int | None = None
+    steps: int | None = None
+    children: int | None = None
+
+    def given(self) -> dict[str, Any]:
+        """Those that limit something, by name."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
 class ChildTask:
-    """What a delegating agent asks of one child. `seconds` is how long it may take."""
+    """What a delegating agent asks of one child. `seconds` is how long it may take, `limits` its part of a budget."""
 
     agent_type: str
     name: str
     goal: str
     input: BaseModel
     seconds: float | None = None
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ChildOutcome:
-    """How one child ended, and when. `output` is what its graph returned, None unless it succeeded."""
+    """How one child ended, and when. `output` is what its graph returned, None unless it succeeded.
+
+    `missing` says in words why there is no result; it is empty where there is one.
+    """
 
     session_id: UUID
     name: str
@@ -194,6 +216,7 @@ class ChildOutcome:
     output: dict[str, Any] | None
     error: str
     ended_at: datetime | None
+    missing: str = ""
 
 
 class Team(Protocol):
@@ -207,8 +230,11 @@ class Team(Protocol):
         reason: str,
         needs: ChildrenNeeded = ChildrenNeeded.ALL,
         needed: int = 0,
+        others_go_on: bool = False,
     ) -> Sequence[ChildOutcome]:
         """Start one child a task and wait for all, `needed` or any of them; outcomes in the order of `tasks`.
+
+        Once enough are back the others are stopped, or go on as long as this agent works.
 
         Nothing is held while it waits: the graph stops here and is called again. `key` names the question in
         its node, `reason` says in words what is waited for.

@@ -1,6 +1,7 @@
 """All tables but memory's."""
 
 from agents.models.accounts import AuditEntry, Membership, Project, User
+from agents.models.budgets import Budget, Spending
 from agents.models.coordination import AgentCommunication, AgentCoordination, AgentParticipant, AgentWorkflow
 from agents.models.events import AgentEvent, EventArchive, EventConsumer, EventHead, EventSnapshot
 from agents.models.letters import DeadLetter
@@ -25,6 +26,7 @@ __all__ = [
     "AgentWorkflow",
     "Approval",
     "AuditEntry",
+    "Budget",
     "ChannelVersion",
     "DeadLetter",
     "EventArchive",
@@ -41,6 +43,7 @@ __all__ = [
     "SessionWait",
     "Signal",
     "SignalDelivery",
+    "Spending",
     "StateValue",
     "StateWrite",
     "ToolExecution",

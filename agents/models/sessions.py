@@ -220,7 +220,8 @@ class AgentRun(models.Model):
 class SessionWait(models.Model):
     """What a session waits for, since when and why: one row an interrupt of its graph.
 
-    `due_at` is when a timer fires, or when a wait for something else runs out. `signal` names the signal waited for.
+    `others_go_on`: children that are not needed any more are not stopped while the session works. `due_at` is when a
+    timer fires, or when a wait for something else runs out. `signal` names the signal waited for.
     """
 
     wait_id = models.UUIDField(primary_key=True, editable=False)
@@ -233,6 +234,7 @@ class SessionWait(models.Model):
     reason = models.TextField(default="", db_default="")
     needs = models.TextField(choices=choices(ChildrenNeeded), default=ChildrenNeeded.ALL)
     needed = models.IntegerField(default=1, db_default=1)
+    others_go_on = models.BooleanField(default=False, db_default=False)
     remaining = models.IntegerField(default=1, db_default=1)
     succeeded = models.IntegerField(default=0, db_default=0)
     due_at = models.DateTimeField(null=True)

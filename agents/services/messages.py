@@ -16,6 +16,7 @@ from agents.events.types import ModelCalled, SessionSaid
 from agents.graphs.ports import Usage
 from agents.ids import new_id
 from agents.models import AgentMessage, AgentSession, AgentState, KeptResult, ModelCall
+from agents.services import spending
 from agents.words import MessageType
 
 ROLES = {
@@ -105,6 +106,7 @@ def unread_since(session: AgentSession, at: datetime) -> None:
 
 def charge(session: AgentSession, call_id: UUID, usage: Usage) -> None:
     """Keep what a model call of a session took."""
+    spending.count(session.pk, tokens=usage.input_tokens + usage.output_tokens, cost=Decimal(usage.cost))
     ModelCall.objects.create(
         call_id=call_id,
         project_id=session.project_id,

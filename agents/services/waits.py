@@ -21,7 +21,7 @@ from agents.lifecycle import (
 )
 from agents.models import AgentSession, SessionWait
 from agents.roles import MAX_FAN_OUT, MAY_START, Level
-from agents.services import coordination, ledger, sessions
+from agents.services import coordination, ledger, sessions, spending
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +61,31 @@ def delegate(
     needs: ChildrenNeeded,
     needed: int,
     most: int | None = None,
-) -> None:
-    """Open a wait for children and start them, once. The caller holds the session.
+    others_go_on: bool = False,
+) -> list[AgentSession]:
+    """Open a wait for children and start them, once; they. The caller holds the session.
 
-    Raises DelegationRefused when there are more than `most` of them, by default than the session's level may start,
-    or one that it may not start.
+    Once enough are back the others are stopped, unless `others_go_on`. Raises DelegationRefused when there are more
+    than `most` of them, by default than the session's level may start, or one that it may not start.
     """
     _check_delegation(session, starts, most)
     total = len(starts)
     least = {ChildrenNeeded.ALL: total, ChildrenNeeded.ANY: 1, ChildrenNeeded.SOME: needed}[needs]
-    wait, is_new = open_wait(session, question, needs=needs, needed=min(max(least, 0), total), remaining=total)
+    counts = {"needs": needs, "needed": min(max(least, 0), total), "remaining": total, "others_go_on": others_go_on}
+    wait, is_new = open_wait(session, question, **counts)
     if not is_new:
-        return
+        return []
     if not starts:
         answer(session, wait, [])
-        return
+        return []
     before = _predecessors(session, wait) if session.kept else {}
     children = sessions.start_children(session, wait, starts, actor=_actor(session), predecessors=before)
     for child in children:
         if child.stands_for:
             ledger.inherit(child, child.stands_for)
     coordination.assign(session, children)
+    spending.count(session.pk, children=len(children))
+    return children
 
 
 def _predecessors(session: AgentSession, wait: SessionWait) -> Mapping[int, AgentSession]:
@@ -123,7 +127,13 @@ def count_down(child: AgentSession) -> None:
 
 
 def outcomes(wait: SessionWait) -> list[dict[str, Any]]:
-    """How the children of a wait ended, in order of their tasks; one that still runs has its status and no output."""
+    """How the children of a wait ended, in order of their tasks; one that still runs has its status and no output.
+
+    `missing` says in words why there is no result of a child; it is empty where there is one.
+    """
+    children = list(wait.children.select_related("current_run").order_by("position"))
+    enough = f"it had not finished when {wait.succeeded} of {len(children)} were back"
+    unfinished = f"{enough}, and {'goes on' if wait.others_go_on else 'is stopped'}"
     return [
         {
             "session_id": str(child.pk),
@@ -131,10 +141,20 @@ def outcomes(wait: SessionWait) -> list[dict[str, Any]]:
             "status": child.status,
             "output": child.current_run.output if child.current_run else None,
             "error": child.current_run.error if child.current_run else "",
+            "missing": _missing(child, unfinished),
             "ended_at": child.finished_at.isoformat() if child.finished_at else None,
         }
-        for child in wait.children.select_related("current_run").order_by("position")
+        for child in children
     ]
+
+
+def _missing(child: AgentSession, unfinished: str) -> str:
+    if child.status == SessionStatus.SUCCEEDED:
+        return ""
+    if child.status not in FINAL:
+        return unfinished
+    ended = "it failed" if child.status == SessionStatus.FAILED else "it was stopped"
+    return f"{ended}: {child.current_run.error}" if child.current_run and child.current_run.error else ended
 
 
 def answer(session: AgentSession, wait: SessionWait, value: Any) -> bool:
@@ -148,7 +168,10 @@ def answer(session: AgentSession, wait: SessionWait, value: Any) -> bool:
         answer=named, answered_at=timezone.now()
     )
     if answered and sessions.is_waiting(session):
-        sessions.move(session, SessionStatus.QUEUED, actor=SYSTEM, cause=f"answered:{wait.kind}")
+        # a budget is no question of the graph: who waits for something else, too, goes on waiting for that
+        target = resting_status(session) if wait.kind == WaitKind.BUDGET else SessionStatus.QUEUED
+        if target != session.status:
+            sessions.move(session, target, actor=SYSTEM, cause=f"answered:{wait.kind}")
     return bool(answered)
 
 
@@ -253,6 +276,7 @@ def abandoned(limit: int = 200) -> dict[UUID, UUID | None]:
     return dict(
         AgentSession.objects.active()
         .filter(parent__isnull=False, parent_wait__isnull=False)
+        .exclude(parent__status__in=[s for s in SessionStatus if s not in FINAL], parent_wait__others_go_on=True)
         .exclude(
             parent__status__in=[s for s in SessionStatus if s not in FINAL],
             parent_wait__answered_at__isnull=True,

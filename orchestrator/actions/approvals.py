@@ -1,14 +1,19 @@
 """Deciding what agents ask."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
+
 from agents import access
+from agents.actor import person
 from agents.errors import InvalidInput
 from agents.events import causes
+from agents.lifecycle import WaitKind
 from agents.models import Approval, User
 from agents.roles import Role
-from agents.services import approvals
+from agents.services import approvals, budgets, control, subtrees
 from agents.services.approvals import Decision
 from orchestrator.runtime.guard import caller_of
 from orchestrator.tools.registry import tool_named
@@ -30,6 +35,8 @@ def decide(
     first, StaleVersion when the request has changed.
     """
     approval = access.approval_for(user, approval_id, role=Role.APPROVER)
+    if approval.kind == WaitKind.BUDGET:
+        return _decide_budget(user, approval, Decision(verdict, arguments, reason.strip()), version)
     effective = arguments
     if verdict == "approve" and approval.execution is not None:
         effective = _checked(approval, arguments)
@@ -46,3 +53,20 @@ def _checked(approval: Approval, arguments: dict[str, Any] | None) -> dict[str, 
     given = approval.proposed if arguments is None else arguments
     checked: dict[str, Any] = tool.check(caller, given).model_dump(mode="json")
     return checked
+
+
+@transaction.atomic
+def _decide_budget(user: User, approval: Approval, decision: Decision, version: int) -> Approval:
+    """Raise a budget and let go on who waits for it, or stop whom it holds."""
+    actor = person(user.pk)
+    if decision.verdict != "approve":
+        decided = approvals.decide(approval.pk, decision, by=user, version=version)
+        control.cancel(approval.session_id, actor=actor, reason=decision.reason)
+        stop = partial(subtrees.cancel, approval.session_id, actor=actor, reason=decision.reason)
+        transaction.on_commit(lambda: stop(), robust=True)
+        return decided
+    given = approval.proposed if decision.arguments is None else decision.arguments
+    limits = budgets.check(approval, given)
+    decided = approvals.decide(approval.pk, decision, by=user, version=version)
+    budgets.grant(decided, limits, actor=actor)
+    return decided

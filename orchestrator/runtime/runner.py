@@ -25,7 +25,8 @@ from orchestrator.runtime.berths import berths
 from orchestrator.runtime.context import context_for
 from orchestrator.runtime.durability import Held
 from orchestrator.runtime.leases import Lease, heart
-from orchestrator.runtime.saving import HELD, LEASE, saver
+from orchestrator.runtime.metering import Meter
+from orchestrator.runtime.saving import HELD, LEASE, METER, saver
 from orchestrator.runtime.settling import Failure, settle
 
 log = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ def _drive(session: AgentSession, run: AgentRun, lease: Lease) -> StateSnapshot:
         return before
     given = _given(session.pk, run, before)
     context = context_for(session, run, lease, held)
+    config["configurable"][METER] = Meter(session, lease)
     connection.close()  # nothing is kept open while the agent thinks
     try:
         for _ in graph.stream(

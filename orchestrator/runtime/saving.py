@@ -18,8 +18,10 @@ from agents.checkpoints.saver import QueenrightSaver
 from agents.services import damage
 from orchestrator.conf import state_keys
 from orchestrator.runtime.durability import Held, HeldState, HeldWrites
+from orchestrator.runtime.metering import Meter
 
 LEASE = "__lease"  # a key with two underscores stays out of the metadata, and sub-graphs inherit it
+METER = "__meter"  # what counts the steps of this run
 HELD = "__held"  # what this run holds back; without it, everything is written at once
 
 
@@ -33,12 +35,15 @@ class RunSaver(QueenrightSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """As `QueenrightSaver.put`, now or later."""
+        """As `QueenrightSaver.put`, now or later. A state ends a step, which is counted before the next one begins."""
         held = _held(config)
         if held is None:
-            return super().put(config, checkpoint, metadata, new_versions)
-        held.put(HeldState(config, checkpoint, metadata, new_versions))
-        return {**config, "configurable": {**config["configurable"], "checkpoint_id": checkpoint["id"]}}
+            saved = super().put(config, checkpoint, metadata, new_versions)
+        else:
+            held.put(HeldState(config, checkpoint, metadata, new_versions))
+            saved = {**config, "configurable": {**config["configurable"], "checkpoint_id": checkpoint["id"]}}
+        _meter(config, metadata)
+        return saved
 
     def put_writes(
         self,
@@ -81,6 +86,13 @@ class RunSaver(QueenrightSaver):
         """As `QueenrightSaver.get_delta_channel_history`."""
         _read(config)
         return super().get_delta_channel_history(config=config, channels=channels)
+
+
+def _meter(config: RunnableConfig, metadata: CheckpointMetadata) -> None:
+    names = config["configurable"]
+    meter: Meter | None = names.get(METER)
+    if meter is not None and not names.get("checkpoint_ns") and metadata.get("step", 0) > 0:  # 0 is the input's
+        meter.step()
 
 
 def _held(config: RunnableConfig) -> Held | None:

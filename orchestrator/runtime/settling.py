@@ -1,6 +1,7 @@
 """What becomes of a session when its graph has stopped: one transaction under the session's lock."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ from agents.actor import agent
 from agents.errors import DomainError, InvalidInput, ToolGaveUp
 from agents.lifecycle import ChildrenNeeded, Control, ExecutionStatus, SessionStatus, WaitKind
 from agents.models import AgentSession, ToolExecution
-from agents.services import approvals, endings, letters, sessions, signals, timers, waits
+from agents.services import approvals, budgets, endings, letters, sessions, signals, timers, waits
 from agents.services.endings import Ending
 from agents.services.letters import Reason
 from agents.services.sessions import Start
@@ -65,24 +66,42 @@ def settle(lease: Lease, stopped: StateSnapshot | Failure) -> SessionStatus | No
 
 
 def _park(session: AgentSession, stopped: StateSnapshot) -> None:
-    """Make the rows that the interrupts ask for, then rest: so no answer can come before its question."""
+    """Make the rows that the interrupts ask for, then rest: so no answer can come before its question.
+
+    Where a budget is used up nobody is started: that question is put again once a person has decided.
+    """
+    children = _to_start(session, stopped.interrupts)
+    budget = budgets.used_up(session, children=children)
+    asked = [one for one in stopped.interrupts if budget is None or not _is_new_delegation(session, one)]
     try:
         with transaction.atomic():
-            for interrupt in stopped.interrupts:
+            for interrupt in asked:
                 _open(session, interrupt)
     except DomainError as error:
         failure = Failure.of(error)
         endings.finish(session, Ending(SessionStatus.FAILED, error=failure.message, code=failure.code))
         return
     sessions.forget_crashes(session)
-    asked = [interrupt.id for interrupt in stopped.interrupts]
     if session.control == Control.PAUSE:
         sessions.move(session, SessionStatus.PAUSED, actor=agent(session.pk), cause="paused")
-    elif asked and waits.are_open(session, asked):
+    elif asked and waits.are_open(session, [interrupt.id for interrupt in asked]):
         status = waits.waiting_status(session) or SessionStatus.QUEUED
         sessions.move(session, status, actor=agent(session.pk), cause="asked")
+    elif budget is not None:
+        budgets.park(session, budget, children=children)
     else:  # an answer came while it ran, or it was only drained
         sessions.move(session, SessionStatus.QUEUED, actor=agent(session.pk), cause="continued")
+
+
+def _to_start(session: AgentSession, interrupts: Sequence[Interrupt]) -> int:
+    """How many agents these questions would start."""
+    return sum(len(one.value["tasks"]) for one in interrupts if _is_new_delegation(session, one))
+
+
+def _is_new_delegation(session: AgentSession, interrupt: Interrupt) -> bool:
+    asked = interrupt.value
+    is_children = isinstance(asked, dict) and asked.get("wait") == WaitKind.CHILDREN
+    return is_children and not session.waits.filter(interrupt_id=interrupt.id).exists()
 
 
 def _open(session: AgentSession, interrupt: Interrupt) -> None:
@@ -99,14 +118,17 @@ def _open(session: AgentSession, interrupt: Interrupt) -> None:
         reason=asked["reason"],
     )
     if kind is WaitKind.CHILDREN:
-        waits.delegate(
+        children = waits.delegate(
             session,
             question,
             [_start(task) for task in asked["tasks"]],
             needs=ChildrenNeeded(asked["needs"]),
             needed=asked["needed"],
             most=agent_type(session.agent_type).fan_out,
+            others_go_on=asked.get("others_go_on", False),
         )
+        for child in children:
+            _give_part(session, child, asked["tasks"][child.position].get("limits"))
     elif kind is WaitKind.TIMER:
         until = datetime.fromisoformat(asked["until"]) if asked["until"] else None
         timers.sleep(session, question, seconds=asked["seconds"], until=until)
@@ -117,6 +139,11 @@ def _open(session: AgentSession, interrupt: Interrupt) -> None:
         approvals.request(session, question, request_for(session, row, kind, asked["title"]))
         if kind is WaitKind.UNCERTAIN and row.status == ExecutionStatus.COMPLETED:  # before anybody was asked
             approvals.dispel_doubt(row.pk)
+
+
+def _give_part(session: AgentSession, child: AgentSession, limits: dict[str, str] | None) -> None:
+    if limits:
+        budgets.set_limits(child, budgets.part_of(session, budgets.parse(limits)), actor=agent(session.pk))
 
 
 def _start(task: dict[str, Any]) -> Start:

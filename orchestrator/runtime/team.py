@@ -22,8 +22,9 @@ class Delegation:
         reason: str,
         needs: ChildrenNeeded = ChildrenNeeded.ALL,
         needed: int = 0,
+        others_go_on: bool = False,
     ) -> Sequence[ChildOutcome]:
-        """Start one child a task and wait; outcomes in the order of `tasks`."""
+        """Start one child a task and wait until enough are back; outcomes in the order of `tasks`."""
         asked = [
             {
                 "agent_type": task.agent_type,
@@ -32,6 +33,7 @@ class Delegation:
                 "input": task.input.model_dump(mode="json"),
             }
             | ({} if task.seconds is None else {"seconds": task.seconds})
+            | ({} if task.limits is None else {"limits": {k: str(v) for k, v in task.limits.given().items()}})
             for task in tasks
         ]
         answer: list[dict[str, Any]] = ask(
@@ -42,6 +44,7 @@ class Delegation:
             tasks=asked,
             needs=str(needs),
             needed=needed,
+            others_go_on=others_go_on,
         )
         return [
             ChildOutcome(
@@ -50,6 +53,7 @@ class Delegation:
                 status=child["status"],
                 output=child["output"],
                 error=child["error"],
+                missing=child.get("missing", ""),
                 ended_at=datetime.fromisoformat(child["ended_at"]) if child["ended_at"] else None,
             )
             for child in answer

@@ -7,13 +7,14 @@ from django.db import transaction
 
 from agents.actor import Actor
 from agents.errors import DelegationRefused, InvalidTransition
-from agents.lifecycle import ChildrenNeeded, SessionStatus, WaitKind
+from agents.lifecycle import ChildrenNeeded, Control, SessionStatus, WaitKind
 from agents.models import AgentCommunication, AgentParticipant, AgentSession, SessionWait
 from agents.roles import MAX_FAN_OUT, Level
 from agents.services import control, endings, sessions, waits
 from agents.services.endings import Ending
 from agents.services.sessions import Start
 from agents.services.waits import Question
+from orchestrator import sweeper
 from tests.factories import make_mission, running
 from tests.races import at_once
 
@@ -24,12 +25,13 @@ def start(level: Level = Level.ARCHITECT, number: int = 0) -> Start:
     return Start(agent_type="test.architect", level=level, name=f"A{number}", goal="do", input={"n": number})
 
 
-def delegate(mission: AgentSession, count: int, needs=ChildrenNeeded.ALL, needed=0, level=Level.ARCHITECT, most=None):
+def delegate(mission: AgentSession, count: int, needs=ChildrenNeeded.ALL, needed=0, level=Level.ARCHITECT, **more):
     """Park a running mission on `count` children; they are returned running."""
     with transaction.atomic():
         locked = sessions.lock(mission.pk)
-        starts = [start(level, number) for number in range(count)]
-        waits.delegate(locked, QUESTION, starts, needs=needs, needed=needed, most=most)
+        waits.delegate(
+            locked, QUESTION, [start(level, number) for number in range(count)], needs=needs, needed=needed, **more
+        )
         if count:
             sessions.move(locked, SessionStatus.WAITING_CHILDREN, actor=Actor("system"))
     return [running(child) for child in AgentSession.objects.filter(parent=mission).order_by("position")]
@@ -198,3 +200,48 @@ def test_a_child_that_failed_too_early_for_its_parent_says_whom_to_retry():
     finish(only, SessionStatus.FAILED)
     with pytest.raises(InvalidTransition, match="retry that one instead"):
         control.retry(only.pk, actor=Actor("system"))
+
+
+@pytest.mark.django_db
+def test_what_is_missing_is_named_for_each_child_without_a_result():
+    mission = running(make_mission())
+    back, failed, stopped, late = delegate(mission, 4, ChildrenNeeded.SOME, 2)
+    with transaction.atomic():
+        endings.finish(sessions.lock(failed.pk), Ending(SessionStatus.FAILED, error="No model."))
+        endings.finish(sessions.lock(stopped.pk), Ending(SessionStatus.CANCELLED))
+    finish(back)
+    assert SessionWait.objects.get().answer is None
+    finish(late)
+    named = [child["missing"] for child in SessionWait.objects.get().answer["value"]]
+    assert named == ["", "it failed: No model.", "it was stopped", ""]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("others_go_on", [False, True])
+def test_the_others_are_stopped_or_go_on_as_the_delegating_agent_asks(others_go_on):
+    mission = running(make_mission())
+    first, second, third = delegate(mission, 3, ChildrenNeeded.ANY, others_go_on=others_go_on)
+    finish(second)
+    named = [child["missing"] for child in SessionWait.objects.get().answer["value"]]
+    then = "goes on" if others_go_on else "is stopped"
+    assert named == [f"it had not finished when 1 of 3 were back, and {then}", "", named[0]]
+    sweeper.cancel_abandoned()
+    asked = [fresh_control(child) for child in (first, third)]
+    assert asked == ([Control.NONE] * 2 if others_go_on else [Control.CANCEL] * 2)
+    finish(first)
+    assert SessionWait.objects.get().answer["value"][0]["status"] == "running"
+
+
+@pytest.mark.django_db
+def test_others_that_go_on_are_stopped_when_the_agent_above_has_ended():
+    mission = running(make_mission())
+    first, second = delegate(mission, 2, ChildrenNeeded.ANY, others_go_on=True)
+    finish(first)
+    assert waits.abandoned() == []
+    finish(running(mission))
+    assert waits.abandoned() == [second.pk]
+
+
+def fresh_control(session: AgentSession) -> str:
+    session.refresh_from_db()
+    return session.control
