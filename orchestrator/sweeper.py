@@ -13,6 +13,7 @@ from agents.models import AgentSession
 from agents.roles import Level
 from agents.services import control, leases, waits
 from orchestrator import dispatch
+from orchestrator.runtime import holders
 
 log = logging.getLogger(__name__)
 MOST_RINGS = 50
@@ -27,7 +28,7 @@ def sweep() -> None:
 
 def requeue_lost() -> None:
     """Queue the agents whose worker has gone; the commit rings for them."""
-    for session_id in leases.requeue_expired():
+    for session_id in leases.requeue_expired(dead=holders.dead(leases.holders())):
         log.warning("The worker of %s has gone; it is queued again.", session_id)
 
 

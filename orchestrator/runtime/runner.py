@@ -1,8 +1,6 @@
 """Runs the best queued agent of a level: claim, run its graph, settle."""
 
 import logging
-import os
-import socket
 from typing import Any
 from uuid import UUID
 
@@ -21,12 +19,12 @@ from orchestrator.conf import runner_limits
 from orchestrator.runtime.agent_types import agent_type, graph_for
 from orchestrator.runtime.context import context_for
 from orchestrator.runtime.durability import Held
+from orchestrator.runtime.holders import this_process
 from orchestrator.runtime.leases import Lease, heart
 from orchestrator.runtime.saving import HELD, LEASE, saver
 from orchestrator.runtime.settling import Failure, settle
 
 log = logging.getLogger(__name__)
-HOLDER = f"{socket.gethostname()}:{os.getpid()}"
 
 
 def run_next(level: Level) -> SessionStatus | None:
@@ -37,7 +35,7 @@ def run_next(level: Level) -> SessionStatus | None:
     """
     limits = runner_limits()
     try:
-        session = leases.claim(level, holder=HOLDER, lease=limits.lease, max_running=limits.max_running)
+        session = leases.claim(level, holder=this_process(), lease=limits.lease, max_running=limits.max_running)
     except (OperationalError, InterfaceError) as error:
         log.warning("The database does not answer, no %s is run: %s", level, error)
         return None
