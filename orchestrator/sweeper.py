@@ -14,6 +14,7 @@ from agents.models import AgentSession
 from agents.roles import Level
 from agents.services import budgets, control, deadlines, leases, signals, subtrees, timers, waits
 from orchestrator import dispatch
+from orchestrator.runtime import holders
 
 log = logging.getLogger(__name__)
 MOST_RINGS = 50
@@ -32,7 +33,7 @@ def sweep() -> None:
 
 def requeue_lost() -> None:
     """Queue the agents whose worker has gone; the commit rings for them."""
-    for session_id in leases.requeue_expired():
+    for session_id in leases.requeue_expired(dead=holders.dead(leases.holders())):
         log.warning("The worker of %s has gone; it is queued again.", session_id)
 
 

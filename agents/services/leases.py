@@ -1,6 +1,6 @@
 """Claims: who works on a session, until when, and what happens when nobody does any more."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -13,7 +13,7 @@ from agents.events import store
 from agents.events.types import SessionMoved
 from agents.ids import new_id
 from agents.lifecycle import Control, RunStatus, SessionStatus
-from agents.models import AgentSession
+from agents.models import AgentSession, SessionLease
 from agents.models.sessions import Turn
 from agents.roles import Level
 from agents.services import sessions
@@ -70,7 +70,7 @@ WHERE l.session_id = held.session_id AND l.attempt = held.attempt
 RETURNING l.session_id, s.control"""
 EXPIRED = """
 SELECT s.session_id FROM session_leases l JOIN agent_sessions s USING (session_id)
-WHERE l.until < now() AND s.status = 'running'
+WHERE (l.until < now() OR l.holder = ANY(%s)) AND s.status = 'running'
 LIMIT %s FOR NO KEY UPDATE OF s SKIP LOCKED"""
 
 
@@ -138,6 +138,11 @@ def beat(holdings: list[Holding], lease: timedelta) -> Mapping[Holding, Control]
         return {attempts[session_id]: Control(control) for session_id, control in cursor.fetchall()}
 
 
+def holders() -> list[str]:
+    """Who holds leases."""
+    return list(SessionLease.objects.values_list("holder", flat=True).distinct())
+
+
 @transaction.atomic
 def hand_back(holding: Holding) -> bool:
     """Queue a session that its worker cannot go on with, at once; no crash is counted. False when it is not its own."""
@@ -149,10 +154,13 @@ def hand_back(holding: Holding) -> bool:
 
 
 @transaction.atomic
-def requeue_expired(limit: int = 200) -> list[UUID]:
-    """Queue the sessions whose worker has gone, and count a crash for each. A locked row is left for the next round."""
+def requeue_expired(limit: int = 200, *, dead: Sequence[str] = ()) -> list[UUID]:
+    """Queue the sessions whose worker has gone, and count a crash for each. A locked row is left for the next round.
+
+    `dead` are holders that are known to have died: their leases are not waited for.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(EXPIRED, [limit])
+        cursor.execute(EXPIRED, [list(dead), limit])
         found = [row[0] for row in cursor.fetchall()]
     for session in AgentSession.objects.filter(pk__in=found).order_by("pk"):
         session.runs.filter(status=RunStatus.ACTIVE).update(crashes=F("crashes") + 1)

@@ -1,8 +1,6 @@
 """Runs the best queued agent of a level: claim, run its graph, settle."""
 
 import logging
-import os
-import socket
 from typing import Any
 from uuid import UUID
 
@@ -24,13 +22,13 @@ from orchestrator.runtime.agent_types import agent_type, graph_for
 from orchestrator.runtime.berths import berths
 from orchestrator.runtime.context import context_for
 from orchestrator.runtime.durability import Held
+from orchestrator.runtime.holders import this_process
 from orchestrator.runtime.leases import Lease, heart
 from orchestrator.runtime.metering import Meter
 from orchestrator.runtime.saving import HELD, LEASE, METER, saver
 from orchestrator.runtime.settling import Failure, settle
 
 log = logging.getLogger(__name__)
-HOLDER = f"{socket.gethostname()}:{os.getpid()}"
 
 
 def run_next(level: Level) -> SessionStatus | None:
@@ -64,7 +62,7 @@ def run_next(level: Level) -> SessionStatus | None:
 def _claim(level: Level) -> AgentSession | None:
     limits = runner_limits()
     full = berths.full(limits.project_share)
-    session = leases.claim(level, holder=HOLDER, lease=limits.lease, max_running=limits.max_running, full=full)
+    session = leases.claim(level, holder=this_process(), lease=limits.lease, max_running=limits.max_running, full=full)
     if session is None and full:
         berths.owe(level)
     return session

@@ -1,6 +1,5 @@
 """How long agents stand still after a fault: from the fault until the last that it hit runs again or rests."""
 
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -63,8 +62,8 @@ def standing(found) -> dict[UUID, Standing]:
 
 
 def held_by(pid: int) -> dict[UUID, Standing]:
-    """The sessions that a process of this machine runs; a lease that is renewed is renewed by another."""
-    return standing(AgentSession.objects.filter(status="running", lease__holder=f"{socket.gethostname()}:{pid}"))
+    """The sessions that a process runs; a lease that is renewed is renewed by another."""
+    return standing(AgentSession.objects.filter(status="running", lease__holder__endswith=f":{pid}"))
 
 
 def exposed_to(fault: Fault) -> dict[UUID, Standing]:

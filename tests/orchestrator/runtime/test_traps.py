@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from django.db import connections
 from django.db.backends.signals import connection_created
-from langchain_core.runnables import RunnableConfig
 
 from agents.errors import Fenced
 from agents.lifecycle import ApprovalStatus, SessionStatus
@@ -13,17 +12,17 @@ from agents.models import AgentSession, Approval, SessionWait, ToolExecution
 from agents.roles import Level
 from orchestrator.runtime import runner
 from orchestrator.runtime.agent_types import graph_for
-from orchestrator.runtime.saving import RunSaver
+from orchestrator.runtime.saving import RunSaver, saver
 from tests import agent_types
 from tests.agent_types import State
+from tests.agents.checkpoints.checkpoints import config_for
 from tests.orchestrator.runtime.conftest import run_all
 from tests.orchestrator.runtime.test_guard import decide, die_in, pending
 from tests.orchestrator.runtime.test_runner import Death, effects, expire, fresh
 
 
 def values(session: AgentSession) -> dict[str, Any]:
-    config: RunnableConfig = {"configurable": {"thread_id": str(session.pk)}}
-    return dict(graph_for(session.agent_type).get_state(config).values)
+    return dict(graph_for(session.agent_type).get_state(config_for(str(session.pk))).values)
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def line_of(monkeypatch):
     """Lets the agents of the next mission go through these nodes."""
 
     def make(*nodes: Any) -> None:
-        graph = agent_types.line(*nodes).compile(checkpointer=graph_for("test.worker").checkpointer)
+        graph = agent_types.line(*nodes).compile(checkpointer=saver())
         monkeypatch.setattr(runner, "graph_for", lambda name: graph)
 
     return make
