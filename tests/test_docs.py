@@ -14,6 +14,7 @@ TABLES = {
     "Approval": lifecycle.APPROVAL_TRANSITIONS,
     "Tool call": lifecycle.EXECUTION_TRANSITIONS,
     "Rewind": lifecycle.REWIND_TRANSITIONS,
+    "Dead letter": lifecycle.LETTER_TRANSITIONS,
 }
 
 

@@ -18,10 +18,11 @@ def _extractive() -> Brain:
     return ExtractiveBrain(embedders.active())
 
 
-def brain_for(model: str, *, account: Account, line: Callable[[str], Line], recall: Recall) -> Brain:
+def brain_for(model: str, *, account: Account, line: Callable[[str, str], Line], recall: Recall) -> Brain:
     """The brain of `model` (provider:name); the extractive one, which needs no model, where it is empty.
 
-    `line` makes the way to a model, `recall` has its kept replies. Raises ModelUnavailable when there is no such model.
+    `line` makes the way to a model at an address, `recall` has its kept replies. Raises ModelUnavailable when there is
+    no such model.
     """
     if model == EXTRACTIVE:
         return _extractive()
@@ -32,7 +33,7 @@ def brain_for(model: str, *, account: Account, line: Callable[[str], Line], reca
     return chat.connect(
         **asdict(settings),
         account=account,
-        line=line(settings.name),
+        line=line(settings.name, settings.base_url),
         recall=recall if _reuses(settings) else None,
         backoff=limits.backoff,
         longest=limits.longest,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from agents.services import messages
 from orchestrator.conf import breaker_limits, longest_turn, rates
@@ -16,10 +17,10 @@ SILENT = 0.05  # seconds of a pause of which nothing is said
 class _Line:
     """A way that all workers share, for one attempt of one session."""
 
-    def __init__(self, lease: Lease, kind: str, name: str, title: str) -> None:
+    def __init__(self, lease: Lease, name: str, key: str, title: str) -> None:
         self._lease = lease
         self._name = name
-        self._key = f"{kind}/{name}"
+        self._key = key
         self._title = title
         self._has_warned = False
 
@@ -49,11 +50,15 @@ class _Line:
 
 
 class ModelLine(_Line):
-    """The way to a model, named provider:model."""
+    """The way to a model, named provider:model, at an address; empty is the provider's own.
 
-    def __init__(self, lease: Lease, name: str) -> None:
+    Whoever goes over to another server must not wait for the breaker of the one that is down.
+    """
+
+    def __init__(self, lease: Lease, name: str, base_url: str = "") -> None:
         """For the session of `lease`."""
-        super().__init__(lease, "model", name, f"The model {name}")
+        place = urlsplit(base_url).netloc.rpartition("@")[2]  # without the name and password that it may hold
+        super().__init__(lease, name, f"model/{name}{f'@{place}' if place else ''}", f"The model {name}")
 
 
 class ToolLine(_Line):
@@ -61,4 +66,4 @@ class ToolLine(_Line):
 
     def __init__(self, lease: Lease, name: str) -> None:
         """For the session of `lease`."""
-        super().__init__(lease, "tool", name, f"The tool {name}")
+        super().__init__(lease, name, f"tool/{name}", f"The tool {name}")

@@ -2,20 +2,25 @@
 
 import gzip
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.contrib.staticfiles import finders
 
+from agents.actor import SYSTEM
 from agents.ids import new_id
 from agents.lifecycle import RewindKind, SessionStatus
 from agents.roles import Level
-from agents.services import rewinds
+from agents.services import letters, rewinds
+from agents.services.letters import Reason
 from agents.services.rewinds import Request
 from memory.models import MissionPassage, MissionSource
 from memory.services import memories
 from memory.services.memories import Note
 from memory.words import MemoryType, SourceOrigin
+from orchestrator.conf import BreakerLimits
+from orchestrator.resilience.breakers import Breaker
 from tests.factories import make_mission
 from tests.orchestrator.runtime.rewinds import head, start_of
 from tests.orchestrator.web.rewinding import make_agent
@@ -25,7 +30,7 @@ from tests.orchestrator.web.test_session_state import save
 PAGES = (
     "now", "now filtered", "missions", "mission", "messages", "tools", "sources", "result", "new mission", "approvals",
     "decided", "empty approvals", "session", "edit", "fork", "replay", "rollback", "held", "import",
-    "memory", "memory search", "source", "sign in",
+    "memory", "memory search", "source", "system", "dead letters", "sign in",
     "not found",
 )  # fmt: skip
 KINDS = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
@@ -65,6 +70,7 @@ def addresses(site, trace):
     held = make_agent(site.project, site.user, tool="leave_trace")
     asked = Request(new_id(), RewindKind.ROLLBACK, head(held), head(held))
     rewinds.begin(held.pk, asked, by=site.user)
+    fail_for_good(one, two)
     tabs = {tab: f"/missions/{mission.pk}/?tab={tab}" for tab in ("messages", "tools", "sources")}
     return tabs | {
         "now": "/", "now filtered": "/?status=waiting", "missions": "/missions/", "mission": f"/missions/{mission.pk}/",
@@ -72,8 +78,24 @@ def addresses(site, trace):
         "decided": f"/approvals/{old.pk}/", "empty approvals": "/approvals/?risk=low", "session": f"/agents/{one.pk}/",
         "memory": "/memory/", "memory search": "/memory/?q=sulfur", "source": f"/passages/{passage.pk}/?quote=words",
         **{kind: f"/agents/{rewound.pk}/{kind}/?at={at}" for kind in ("edit", "fork", "replay", "rollback")},
+        "system": "/system/", "dead letters": "/system/letters/?all=1",
         "held": f"/agents/{held.pk}/", "import": "/agents/import/", "sign in": "/login/", "not found": "/nothing/",
     }  # fmt: skip
+
+
+def fail_for_good(*sessions) -> None:
+    """Dead letters of each kind, open and settled, and breakers in each state."""
+    trace = (
+        "Traceback (most recent call last):\n" + "  File somewhere, line 1, in a_rather_long_name_of_a_function\n" * 9
+    )
+    for session in sessions:
+        letters.keep_session(session, Reason("worker_died", "The worker died 5 times while this agent ran.", trace))
+    letters.keep_task("queenright.prune", [], Reason("OperationalError", "disk full " * 60, trace))
+    letters.replayed(sessions[0], actor=SYSTEM)
+    for name, resting in (("model/openai:gpt-5-mini-with-a-long-name", 30), ("tool/publish_report", 0.1)):
+        limits = BreakerLimits(1, timedelta(seconds=resting), timedelta(minutes=1))
+        with Breaker(name, name, limits).passing() as passage:
+            passage.failed("cannot be reached, or the connection broke")
 
 
 @pytest.mark.parametrize(("width", "scheme"), KINDS)

@@ -13,7 +13,7 @@ from agents.services import leases, messages
 from agents.services.leases import Holding
 from agents.words import MessageType
 from orchestrator.conf import runner_limits
-from orchestrator.resilience.breakers import State
+from orchestrator.resilience.breakers import State, names
 from orchestrator.runtime import lines, runner
 from orchestrator.runtime.leases import Lease
 from orchestrator.runtime.lines import ModelLine
@@ -140,6 +140,16 @@ def test_an_open_breaker_of_a_model_refuses_at_once(mission):
             passage.failed("down")
     with pytest.raises(CircuitOpen, match="openai:x has failed too often"), line.passing():
         raise AssertionError("let through")
+
+
+def test_the_same_model_at_another_address_has_a_breaker_of_its_own(mission):
+    _, lease = claimed(mission)
+    for _ in range(5):
+        with ModelLine(lease, "openai:x", "http://name:secret@old:1/v1").passing() as passage:
+            passage.failed("down")
+    assert names() == ["model/openai:x@old:1"]
+    with ModelLine(lease, "openai:x", "http://new:1/v1").passing() as passage:
+        passage.worked()
 
 
 def test_a_pause_gives_way_to_a_person_at_once(mission, monkeypatch):
