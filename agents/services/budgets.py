@@ -180,7 +180,22 @@ def grant(approval: Approval, limits: Limits, *, actor: Actor) -> None:
     set_limits(holder, limits, actor=actor)
     Budget.objects.filter(pk=holder.pk).update(round=F("round") + 1)
     named = approval.wait.interrupt_id
-    transaction.on_commit(lambda: release(named), robust=True)
+    _release_after_commit(named)
+
+
+def relieve(holder: AgentSession, reason: str) -> None:
+    """A locked session has another budget: if it has room now, its request is taken back, and who waits goes on."""
+    if used_up(holder) is not None:
+        return
+    for approval in approvals.withdraw(holder, reason, kind=WaitKind.BUDGET):
+        wait = SessionWait.objects.get(pk=approval.wait_id)
+        waits.answer(holder, wait, {"type": "withdrawn"})
+        Budget.objects.filter(pk=holder.pk).update(round=F("round") + 1)
+        _release_after_commit(wait.interrupt_id)
+
+
+def _release_after_commit(named: str) -> None:
+    transaction.on_commit(lambda: release(named), robust=True)  # what fails here, the sweeper does
 
 
 def release(named: str) -> None:

@@ -77,7 +77,9 @@ def set_limits(user: User, mission_id: UUID, limits: Limits, *, minutes: float |
     """
     mission = access.mission_for(user, mission_id, role=Role.OPERATOR)
     with transaction.atomic():
-        budgets.set_limits(sessions.lock(mission.pk), limits, actor=person(user.pk))
+        locked = sessions.lock(mission.pk)
+        budgets.set_limits(locked, limits, actor=person(user.pk))
+        budgets.relieve(locked, f"{user.get_username()} has set other limits.")
         told = {name: str(value) for name, value in limits.given().items()}
         audit.record(
             user.pk, "mission.limits", project_id=mission.project_id, target=("session", mission.pk), detail=told
