@@ -172,12 +172,13 @@ def _record(approval: Approval, session: AgentSession, *, actor: Actor) -> UUID:
     )
 
 
-def withdraw(session: AgentSession, reason: str) -> None:
-    """Take back the pending requests of a locked session that has ended."""
-    for approval in Approval.objects.select_for_update(no_key=True).filter(
-        session=session, status=ApprovalStatus.PENDING
-    ):
+def withdraw(session: AgentSession, reason: str, *, kind: WaitKind | None = None) -> list[Approval]:
+    """Take back the pending requests of a locked session, those of one kind or all; they."""
+    pending = Approval.objects.select_for_update(no_key=True).filter(session=session, status=ApprovalStatus.PENDING)
+    found = list(pending.filter(kind=kind) if kind else pending)
+    for approval in found:
         _withdraw(approval, session, reason)
+    return found
 
 
 @transaction.atomic

@@ -5,10 +5,11 @@ that holds it: that reads, and waits for nobody. An agent that finds a budget us
 budget is overspent by one step of each agent that runs at the moment, at most.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
@@ -42,7 +43,7 @@ def set_limits(session: AgentSession, limits: Limits, *, actor: Actor) -> None:
 
 def part_of(parent: AgentSession, limits: Limits) -> Limits:
     """A part of the budgets that hold `parent`, for a child: in nothing more than any of them allows."""
-    held = [_limits(budget) for budget in _holding(parent)]
+    held = [_limits(budget) for budget in _among([*parent.path, parent.pk])]
     most = {name: [held_by[name] for held_by in (asdict(one) for one in held) if held_by[name]] for name in NAMES}
     least: dict[str, Any] = {name: min([value, *most[name]]) for name, value in limits.given().items()}
     return Limits(**least)
@@ -51,8 +52,8 @@ def part_of(parent: AgentSession, limits: Limits) -> Limits:
 def parse(limits: Mapping[str, str]) -> Limits:
     """Limits from their texts, by name. Raises InvalidInput."""
     try:
-        given: dict[str, Any] = {name: Decimal(text) if name == "cost" else int(text) for name, text in limits.items()}
-        return Limits(**given)
+        read: dict[str, Any] = {name: Decimal(t) if name == "cost" else int(t) for name, t in limits.items()}
+        return Limits(**read)
     except (TypeError, ValueError, ArithmeticError) as error:
         raise InvalidInput("These limits are no numbers.") from error
 
@@ -63,7 +64,7 @@ def used_up(session: AgentSession, *, children: int = 0) -> Budget | None:
     `children` are about to be started: then one with no room for them counts, too.
     """
     found = None
-    for budget in _holding(session):
+    for budget in _among(spending.tight(session, WARNING, children=children)):
         spent, limits = asdict(spending.below(budget.session)), _limits(budget).given()
         shares = {name: Decimal(spent[name]) / Decimal(limit) for name, limit in limits.items()}
         _warn(budget, [name for name, share in shares.items() if share >= WARNING])
@@ -74,10 +75,10 @@ def used_up(session: AgentSession, *, children: int = 0) -> Budget | None:
     return found
 
 
-def _holding(session: AgentSession) -> list[Budget]:
-    """The budgets of a session and of those above it, the highest first. One query."""
-    held = Budget.objects.filter(session__in=[*session.path, session.pk]).select_related("session")
-    return list(held.order_by("session__depth"))
+def _among(holders: Sequence[UUID]) -> list[Budget]:
+    """The budgets of these sessions, the highest first."""
+    held = Budget.objects.filter(session__in=holders).select_related("session").order_by("session__depth")
+    return list(held) if holders else []
 
 
 def _limits(budget: Budget) -> Limits:
@@ -179,7 +180,22 @@ def grant(approval: Approval, limits: Limits, *, actor: Actor) -> None:
     set_limits(holder, limits, actor=actor)
     Budget.objects.filter(pk=holder.pk).update(round=F("round") + 1)
     named = approval.wait.interrupt_id
-    transaction.on_commit(lambda: release(named), robust=True)
+    _release_after_commit(named)
+
+
+def relieve(holder: AgentSession, reason: str) -> None:
+    """A locked session has another budget: if it has room now, its request is taken back, and who waits goes on."""
+    if used_up(holder) is not None:
+        return
+    for approval in approvals.withdraw(holder, reason, kind=WaitKind.BUDGET):
+        wait = SessionWait.objects.get(pk=approval.wait_id)
+        waits.answer(holder, wait, {"type": "withdrawn"})
+        Budget.objects.filter(pk=holder.pk).update(round=F("round") + 1)
+        _release_after_commit(wait.interrupt_id)
+
+
+def _release_after_commit(named: str) -> None:
+    transaction.on_commit(lambda: release(named), robust=True)  # what fails here, the sweeper does
 
 
 def release(named: str) -> None:

@@ -21,6 +21,18 @@ SELECT coalesce(sum(tokens), 0), coalesce(sum(cost), 0), coalesce(sum(millisecon
 FROM agent_sessions s JOIN agent_spending p USING (session_id)
 WHERE s.root_id = %(root)s AND (s.session_id = %(holder)s OR s.path @> ARRAY[%(holder)s::uuid])"""
 
+_TIGHT = """
+SELECT b.session_id FROM agent_budgets b, LATERAL (
+    SELECT sum(tokens) AS tokens, sum(cost) AS cost, sum(milliseconds) AS milliseconds, sum(steps) AS steps,
+           coalesce(sum(children), 0) AS children
+    FROM agent_sessions s JOIN agent_spending p USING (session_id)
+    WHERE s.root_id = %(root)s AND (s.session_id = b.session_id OR s.path @> ARRAY[b.session_id])
+) spent
+WHERE b.session_id = ANY(%(holders)s)
+  AND (spent.tokens >= %(share)s * b.tokens OR spent.cost >= %(share)s * b.cost OR spent.steps >= %(share)s * b.steps
+       OR spent.milliseconds >= %(share)s * 1000 * b.seconds
+       OR spent.children + %(children)s >= %(share)s * b.children)"""
+
 
 def count(session_id: UUID, **spent: Any) -> None:
     """Add to what an agent has spent: tokens, cost, milliseconds, steps, children."""
@@ -35,3 +47,14 @@ def below(session: AgentSession) -> Limits:
         cursor.execute(_SPENT, {"root": session.root_id, "holder": session.pk})
         tokens, cost, seconds, steps, children = cursor.fetchone()
     return Limits(int(tokens), Decimal(cost), int(seconds), int(steps), int(children))
+
+
+def tight(session: AgentSession, share: Decimal, *, children: int) -> list[UUID]:
+    """Whose budgets hold this session and have no more than a rest: of some limit at least `share` is spent.
+
+    As if so many more `children` had been started. One query.
+    """
+    holders = [*session.path, session.pk]
+    with connection.cursor() as cursor:
+        cursor.execute(_TIGHT, {"root": session.root_id, "holders": holders, "share": share, "children": children})
+        return [row[0] for row in cursor.fetchall()]

@@ -1,13 +1,12 @@
 """Deciding what agents ask."""
 
-from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
 from agents import access
-from agents.actor import person
+from agents.actor import Actor, person
 from agents.errors import InvalidInput
 from agents.events import causes
 from agents.lifecycle import WaitKind
@@ -62,11 +61,16 @@ def _decide_budget(user: User, approval: Approval, decision: Decision, version: 
     if decision.verdict != "approve":
         decided = approvals.decide(approval.pk, decision, by=user, version=version)
         control.cancel(approval.session_id, actor=actor, reason=decision.reason)
-        stop = partial(subtrees.cancel, approval.session_id, actor=actor, reason=decision.reason)
-        transaction.on_commit(lambda: stop(), robust=True)
+        transaction.on_commit(  # whom it does not reach, the sweeper stops: they work for nobody
+            lambda: _stop_below(approval.session_id, actor, decision.reason), robust=True
+        )
         return decided
     given = approval.proposed if decision.arguments is None else decision.arguments
     limits = budgets.check(approval, given)
     decided = approvals.decide(approval.pk, decision, by=user, version=version)
     budgets.grant(decided, limits, actor=actor)
     return decided
+
+
+def _stop_below(session_id: UUID, actor: Actor, reason: str) -> None:
+    subtrees.cancel(session_id, actor=actor, reason=reason)

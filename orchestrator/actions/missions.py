@@ -1,6 +1,7 @@
 """Starting missions."""
 
 import re
+from dataclasses import replace
 from uuid import UUID
 
 from django.db import transaction
@@ -10,13 +11,15 @@ from agents.actor import person
 from agents.errors import InvalidInput
 from agents.events import causes
 from agents.graphs.inputs import MissionInput
+from agents.graphs.ports import Limits
 from agents.ids import derived_id
 from agents.models import AgentSession, User
 from agents.roles import Level, Role
-from agents.services import audit, sessions
+from agents.services import audit, budgets, sessions
 from agents.services.sessions import Start
 from memory.models import MissionSource
 from memory.services import sources
+from orchestrator.actions import agents
 from orchestrator.runtime.brains import EXTRACTIVE, settings_for
 
 MOST_CHARACTERS = 4000
@@ -25,10 +28,20 @@ LEAST_TITLE = 20
 
 
 @causes.act()
-def start(user: User, project_id: UUID, *, draft_id: UUID, objective: str, model: str = EXTRACTIVE) -> AgentSession:
+def start(
+    user: User,
+    project_id: UUID,
+    *,
+    draft_id: UUID,
+    objective: str,
+    model: str = EXTRACTIVE,
+    limits: Limits | None = None,
+    minutes: float | None = None,
+) -> AgentSession:
     """Start a research mission on the sources that were staged under `draft_id`.
 
-    A draft becomes one mission: starting it twice gives the same one. `model` is provider:name, empty for none.
+    A draft becomes one mission: starting it twice gives the same one. `model` is provider:name, empty for none. It
+    may spend `limits` and is stopped after so many `minutes`.
     Raises NotFound or Forbidden, InvalidInput with a message for each bad field; what was staged is kept.
     """
     project = access.project_for(user, project_id, role=Role.OPERATOR)
@@ -46,15 +59,35 @@ def start(user: User, project_id: UUID, *, draft_id: UUID, objective: str, model
             raise InvalidInput("The mission cannot start like this.", fields=faults)
         mission = sessions.start_mission(
             project,
-            _start(told),
+            replace(_start(told), seconds=minutes * 60 if minutes else None),
             user=user,
             actor=person(user.pk),
             metadata={"model": model},
             session_id=mission_id,
         )
+        if limits is not None and limits.given():
+            budgets.set_limits(mission, limits, actor=person(user.pk))
         sources.adopt(draft_id, mission, user=user)
         audit.record(user.pk, "mission.start", project_id=project.pk, target=("session", mission.pk))
     return mission
+
+
+def set_limits(user: User, mission_id: UUID, limits: Limits, *, minutes: float | None) -> None:
+    """Give a mission another budget, and a deadline so many minutes from now; None leaves it, 0 takes it away.
+
+    Raises NotFound or Forbidden, InvalidInput with a message for each bad field.
+    """
+    mission = access.mission_for(user, mission_id, role=Role.OPERATOR)
+    with transaction.atomic():
+        locked = sessions.lock(mission.pk)
+        budgets.set_limits(locked, limits, actor=person(user.pk))
+        budgets.relieve(locked, f"{user.get_username()} has set other limits.")
+        told = {name: str(value) for name, value in limits.given().items()}
+        audit.record(
+            user.pk, "mission.limits", project_id=mission.project_id, target=("session", mission.pk), detail=told
+        )
+    if minutes is not None:
+        agents.set_deadline(user, mission.pk, minutes=minutes or None)
 
 
 def _start(objective: str) -> Start:

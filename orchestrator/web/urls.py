@@ -24,6 +24,7 @@ urlpatterns = [
     path("missions/", missions.index, name="missions"),
     path("missions/new/", new_mission.show, name="new_mission"),
     path("missions/<uuid:mission_id>/", missions.show, name="mission"),
+    path("missions/<uuid:mission_id>/limits/", missions.limits, name="limits"),
     path("agents/<uuid:session_id>/", sessions.show, name="session"),
     path("agents/<uuid:session_id>/state/", sessions.state, name="state"),
     path("agents/<uuid:session_id>/state.json", sessions.state_json, name="state_json"),

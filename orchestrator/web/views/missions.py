@@ -5,17 +5,21 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.functional import SimpleLazyObject
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from agents import access
 from agents.models import AgentSession, ModelCall
-from agents.selectors import activity, approvals, missions, reuse, sessions
+from agents.selectors import activity, approvals, budgets, missions, reuse, sessions
 from agents.selectors.missions import AgentRow, Tallies, Tree
 from agents.selectors.standing import Standing
 from memory.models import MissionSource
 from orchestrator import health
+from orchestrator.actions import missions as actions
+from orchestrator.web import limits as limit_form
 from orchestrator.web import reports, steering
 from orchestrator.web.chrome import Chrome, enter, person
 from orchestrator.web.drawing import Axis
@@ -55,6 +59,15 @@ def show(request: HttpRequest, mission_id: UUID) -> HttpResponse:
     )
 
 
+@require_POST
+def limits(request: HttpRequest, mission_id: UUID) -> HttpResponse:
+    """Set a mission's budget and deadline."""
+    given, minutes = limit_form.read(request.POST.dict())
+    actions.set_limits(person(request), mission_id, given, minutes=minutes)
+    messages.success(request, "The limits are set.")
+    return redirect("mission", mission_id)
+
+
 def _context(request: HttpRequest, mission: AgentSession, chrome: Chrome) -> dict[str, Any]:
     whole = request.GET.get("all") == "1"
     tree: Any = SimpleLazyObject(lambda: missions.tree(mission, whole=whole))
@@ -70,6 +83,8 @@ def _context(request: HttpRequest, mission: AgentSession, chrome: Chrome) -> dic
         "verbs": SimpleLazyObject(lambda: steering.verbs(selected.session, chrome)),
         "mission_verbs": SimpleLazyObject(lambda: steering.verbs(mission, chrome)),
         "request_of": SimpleLazyObject(lambda: _request_of(chrome, selected)),
+        "budget": (spent := SimpleLazyObject(lambda: budgets.lines(mission))),
+        "limit_fields": SimpleLazyObject(lambda: limit_form.fields_of(spent)),  # type: ignore[arg-type]  # a lazy list
         "usage": SimpleLazyObject(lambda: missions.usage(ModelCall.objects.filter(session__root=mission))),
         "saved": SimpleLazyObject(lambda: reuse.by_mission(mission.pk)),
         "tab": tab if tab in TABS else "result" if mission.status == "succeeded" and not tab else "activity",

@@ -27,6 +27,7 @@ from orchestrator.actions import missions, sources
 from orchestrator.conf import model_settings, source_limits
 from orchestrator.env import BASE_DIR
 from orchestrator.runtime.brains import EXTRACTIVE
+from orchestrator.web import limits
 from orchestrator.web.chrome import Chrome, enter, person
 from orchestrator.web.forms import parse_id
 from orchestrator.web.render import render_page
@@ -51,6 +52,7 @@ class Form:
     choice: str = EXTRACTIVE
     model: str = ""
     folder: str = ""
+    limits: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
     ignored: tuple[str, ...] = ()
@@ -87,6 +89,7 @@ def _sent(request: HttpRequest, draft_id: UUID) -> Form:
         choice=request.POST.get("choice", EXTRACTIVE),
         model=request.POST.get("model", ""),
         folder=request.POST.get("folder", "").strip(),
+        limits={name: request.POST.get(name, "") for name in limits.NAMES},
     )
 
 
@@ -140,12 +143,15 @@ def _start(request: HttpRequest, chrome: Chrome, form: Form) -> HttpResponse:
         form.errors["model"] = "Name a model, as provider:name, or choose to go without one."
     if not form.errors:
         try:
+            given, minutes = limits.read(form.limits)
             mission = missions.start(
                 person(request),
                 chrome.project.pk,
                 draft_id=form.draft_id,
                 objective=form.objective,
                 model=form.chosen_model,
+                limits=given,
+                minutes=minutes,
             )
         except InvalidInput as error:
             form.errors |= error.data.get("fields") or {"": str(error)}
@@ -161,15 +167,19 @@ def _mission_of(request: HttpRequest, draft_id: UUID) -> AgentSession | None:
 
 
 def _page(request: HttpRequest, chrome: Chrome, form: Form, status: int = 200) -> HttpResponse:
-    limits = source_limits()
+    allowed = source_limits()
     context: dict[str, Any] = {
         "section": "missions",
         "form": form,
         "staged": SimpleLazyObject(lambda: list(MissionSource.objects.staged(form.draft_id, person(request)))),
         "accepted": ACCEPTED,
-        "max_bytes": limits.max_bytes,
-        "roots": limits.roots,
+        "max_bytes": allowed.max_bytes,
+        "roots": allowed.roots,
         "example": example(),
+        "limit_fields": limits.fields(form.limits, form.errors),
+        "limit_errors": form.errors,
+        "deadline_given": form.limits.get("deadline", ""),
+        "has_limits": any(form.limits.values()),
         "configured": model_settings().name,
         "other": OTHER,
         "extractive": EXTRACTIVE,

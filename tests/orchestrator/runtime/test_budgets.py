@@ -16,6 +16,7 @@ from agents.roles import Level, Role
 from agents.services import budgets, messages, sessions, spending, subtrees
 from orchestrator import sweeper
 from orchestrator.actions import approvals as actions
+from orchestrator.actions import missions
 from orchestrator.runtime import runner
 from tests import agent_types
 from tests.factories import make_member
@@ -127,6 +128,19 @@ def test_to_refuse_more_stops_the_mission(mission):
     assert not AgentSession.objects.active().exists()
     assert fresh(root).current_run.error == "because"
     assert not SessionWait.objects.filter(answered_at__isnull=True).exists()
+
+
+def test_other_limits_that_leave_room_take_the_question_back(mission):
+    root = mission(below=(3, 1))
+    limit(root, steps=5)
+    run_all()
+    user = make_member(root.project, Role.OPERATOR)
+    missions.set_limits(user, root.pk, Limits(steps=4), minutes=None)
+    assert Approval.objects.get().status == "pending"
+    missions.set_limits(user, root.pk, Limits(steps=500), minutes=None)
+    assert Approval.objects.get().status == "withdrawn"
+    run_all()
+    assert fresh(root).status == SessionStatus.SUCCEEDED
 
 
 def test_a_raise_that_would_be_used_up_at_once_is_refused(mission):
