@@ -142,6 +142,10 @@ def _controlled(state: SessionState, event: types.SessionControlled, stored: Sto
     return replace(state, control=event.control)
 
 
+def _prioritised(state: SessionState, event: types.SessionPrioritised, stored: Stored) -> SessionState:
+    return replace(state, priority=event.priority)
+
+
 def _rewound(state: SessionState, event: types.SessionRewound, stored: Stored) -> SessionState:
     rewind = RewindState(
         event.kind,
@@ -196,6 +200,7 @@ APPLY: Mapping[type[Event], Apply] = {
     types.SessionMoved: _moved,
     types.SessionRunStarted: _run_started,
     types.SessionControlled: _controlled,
+    types.SessionPrioritised: _prioritised,
     types.SessionRewound: _rewound,
     types.SessionImported: _imported,
     types.ToolMoved: _tool_moved,
@@ -213,6 +218,11 @@ WITHOUT_EFFECT: frozenset[type[Event]] = frozenset(
         types.SessionCheckpointNamed,
         types.SessionPruned,
         types.SessionStateDamaged,
+        types.SessionDeadlineSet,
+        types.BudgetSet,
+        types.BudgetWarned,
+        types.SignalSent,
+        types.SignalTaken,
         types.ModelCalled,
     }
 )

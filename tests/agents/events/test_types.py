@@ -26,6 +26,8 @@ def example(hint):
         hint = next(one for one in typing.get_args(hint) if one is not python_types.NoneType)
     if typing.get_origin(hint) is list:
         return [example(typing.get_args(hint)[0]) for _ in range(2)]
+    if typing.get_origin(hint) is dict:
+        return {example(one): example(other) for one, other in [typing.get_args(hint)]}
     return EXAMPLES[hint]()
 
 
