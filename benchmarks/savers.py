@@ -168,7 +168,7 @@ def put_server_cpu(contenders: Savers) -> Figure:
 def backends_cpu() -> float:
     """What the server's processes that serve clients have taken so far, in ms."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'")
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
         pids = [pid for (pid,) in cursor.fetchall()]
     connection.close()
     return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in pids) / 1_000_000

@@ -69,7 +69,7 @@ def test_a_session_file_is_plain_and_what_it_is_imported_into_is_not(use_keys):
     use_keys("k" * 32)
     project = make_project()
     session = make_mission(project)
-    put(saving.saver(), config_for(str(session.pk), __lease=AtRest(session.pk)), {"plan": MARK, "text": MARK * 50})
+    put(saving.saver(), config_for(str(session.pk), __lease=AtRest()), {"plan": MARK, "text": MARK * 50})
     user = make_member(project)
     file = b"".join(archives.export_session(user, session.pk))
     assert MARK.encode() in file
