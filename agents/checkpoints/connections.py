@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, InternalError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import Connection, Cursor, Error
 
 T = TypeVar("T")
+
+# What a lost connection is known by. An internal error: the server ended it, for its transaction stood still too long.
+DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from agents.checkpoints.connections import scoped
+from agents.checkpoints.connections import DATABASE_AWAY, scoped
 from agents.errors import LedgerConflict, Stopped, ToolGaveUp
 from agents.events.digests import digest
 from agents.lifecycle import ExecutionStatus, Policy, Risk, WaitKind
@@ -154,6 +154,8 @@ class Guard:
                 try:
                     with scoped():
                         output = tool.run(caller, parsed)
+                except DATABASE_AWAY:  # in the middle of its work, for all we know: the next attempt asks
+                    raise
                 except Exception as error:
                     passage.failed(_words(error)) if is_down(error) else passage.worked()
                     with scoped():

@@ -4,11 +4,12 @@ import logging
 from typing import Any
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphDrained, GraphRecursionError
 from langgraph.types import Command, StateSnapshot
 
+from agents.checkpoints.connections import DATABASE_AWAY
 from agents.errors import DomainError, Fenced, HandedBack, WorkerDied
 from agents.events import causes
 from agents.lifecycle import SessionStatus
@@ -42,7 +43,7 @@ def run_next(level: Level) -> SessionStatus | None:
         return None
     try:
         session = _claim(level)
-    except (OperationalError, InterfaceError) as error:
+    except DATABASE_AWAY as error:
         log.warning("The database does not answer, no %s is run: %s", level, error)
         return None
     if session is None:
@@ -54,7 +55,7 @@ def run_next(level: Level) -> SessionStatus | None:
             return None if lease.lost else settle(lease, stopped)
         except Fenced:
             log.info("Attempt %d of %s was taken over.", session.attempt, session.pk)
-        except (OperationalError, InterfaceError) as error:
+        except DATABASE_AWAY as error:
             log.warning("The database went away under %s; its lease runs out: %s", session.pk, error)
     return None
 
@@ -72,7 +73,7 @@ def _run(session: AgentSession, lease: Lease) -> StateSnapshot | Failure:
     """Run the graph to its next stop. What goes wrong is a failure; a lost lease or database is not."""
     try:
         return _drive(session, _runnable(session), lease)
-    except (Fenced, OperationalError, InterfaceError):
+    except (Fenced, *DATABASE_AWAY):
         raise
     except GraphRecursionError:
         return Failure(f"The agent took more than {runner_limits().max_steps} steps.", "too_many_steps")

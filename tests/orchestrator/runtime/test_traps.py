@@ -1,11 +1,13 @@
 """What the engine does by itself when nobody takes care: a test for each thing that was seen to go wrong."""
 
+import time
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connection, connections, transaction
 from django.db.backends.signals import connection_created
 
+from agents.checkpoints import scoped
 from agents.errors import Fenced
 from agents.lifecycle import ApprovalStatus, SessionStatus
 from agents.models import AgentSession, Approval, SessionWait, ToolExecution
@@ -14,9 +16,9 @@ from orchestrator.runtime import runner
 from orchestrator.runtime.agent_types import graph_for
 from orchestrator.runtime.saving import RunSaver, saver
 from tests import agent_types
-from tests.agent_types import State
+from tests.agent_types import State, leave_trace
 from tests.agents.checkpoints.checkpoints import config_for
-from tests.orchestrator.runtime.conftest import run_all
+from tests.orchestrator.runtime.conftest import run_all, run_tool
 from tests.orchestrator.runtime.test_guard import decide, die_in, pending
 from tests.orchestrator.runtime.test_runner import Death, effects, expire, fresh
 
@@ -111,6 +113,45 @@ def test_an_error_of_a_node_does_not_hide_that_the_lease_was_lost(mission, line_
     assert runner.run_next(Level.WORKER) is None
     left = fresh(root)
     assert (left.status, left.current_run.error) == (SessionStatus.QUEUED, "")
+
+
+def test_a_worker_that_froze_in_a_transaction_leaves_its_agent_to_the_next_one(mission, line_of):
+    """The database ends such a transaction before the lease runs out: the agent has not failed by that."""
+    root = mission("test.worker")
+    frozen = []
+
+    @scoped()
+    def freeze(state: State) -> State:
+        if not frozen:
+            frozen.append(True)
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 1")
+                time.sleep(0.2)
+                cursor.execute("SELECT 1")
+        return {"steps": ["freeze"]}
+
+    line_of(freeze)
+    assert runner.run_next(Level.WORKER) is None
+    assert fresh(root).status == SessionStatus.RUNNING
+    expire()
+    assert runner.run_next(Level.WORKER) == SessionStatus.SUCCEEDED
+
+
+def test_a_tool_that_lost_the_database_may_have_had_its_effect(mission, trace, monkeypatch):
+    root = mission("test.worker", tool="leave_trace")
+
+    def lose(caller: Any, arguments: Any) -> Any:
+        leave_trace(caller, arguments)
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patch:
+        run_tool(patch, "leave_trace", lose)
+        assert runner.run_next(Level.WORKER) is None
+    expire()
+    run_all()
+    assert fresh(root).status == SessionStatus.WAITING_APPROVAL
+    assert effects(trace) == ["q"]
+    assert pending().allowed == ["again", "done", "stop"]
 
 
 @pytest.fixture
