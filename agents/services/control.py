@@ -4,6 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Subquery
+from django.db.models.functions import Now
 
 from agents.actor import Actor, person
 from agents.errors import InvalidTransition
@@ -76,8 +78,8 @@ def retry(session_id: UUID, *, actor: Actor, from_start: bool = False) -> AgentS
     """A new run of an agent that failed or was stopped; it takes up the work where it broke off.
 
     `from_start`: it begins again with its first input instead. What it had done to the world stays done: the same
-    calls are answered by what came of them. Raises InvalidTransition when it has not failed, or when the agent above
-    has gone on without it.
+    calls are answered by what came of them. A deadline that has passed is not its own any more: it has the one of the
+    agent above. Raises InvalidTransition when it has not failed, or when the agent above has gone on without it.
     """
     session = sessions.lock(session_id)
     _check_ended_badly(session)
@@ -87,9 +89,15 @@ def retry(session_id: UUID, *, actor: Actor, from_start: bool = False) -> AgentS
     else:
         for wait in waits.reopen_closed(session):
             waits.answer_if_complete(session, wait)
-    sessions.start_run(session, "restart" if from_start else "retry", actor=actor)
-    letters.replayed(session, actor=actor)
+    _begin(session, "restart" if from_start else "retry", actor)
     return session
+
+
+def _begin(session: AgentSession, command: str, actor: Actor) -> None:
+    above = AgentSession.objects.filter(pk=session.parent_id, expires_at__gt=Now()).values("expires_at")
+    AgentSession.objects.filter(pk=session.pk, expires_at__lte=Now()).update(expires_at=Subquery(above))
+    sessions.start_run(session, command, actor=actor)
+    letters.replayed(session, actor=actor)
 
 
 def _check_ended_badly(session: AgentSession) -> None:
@@ -136,8 +144,7 @@ def retry_below(session_id: UUID, *, actor: Actor) -> dict[UUID, bool]:
         if session.pk != top.pk:
             waits.reopen(session)
         opened += [(session, wait) for wait in waits.reopen_closed(session)]
-        sessions.start_run(session, "retry", actor=actor)
-        letters.replayed(session, actor=actor)
+        _begin(session, "retry", actor)
         done[session.pk] = True
     for session, wait in opened:
         waits.answer_if_complete(session, wait)

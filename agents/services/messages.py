@@ -89,6 +89,8 @@ def read(session: AgentSession, checkpoint_id: UUID) -> list[str]:
     What came after the state was saved is for the next step.
     """
     saved_at = AgentState.objects.filter(session=session, checkpoint_id=checkpoint_id).aggregate(at=Min("created_at"))
+    if saved_at["at"] is None:  # nothing was saved, so nothing can be read of which a redone step would know
+        return []
     told = session.messages.filter(message_type=MessageType.HUMAN, created_at__lte=saved_at["at"])
     told.filter(read_at__isnull=True).update(read_at=saved_at["at"])
     return list(told.filter(read_at=saved_at["at"]).order_by("created_at").values_list("content", flat=True))

@@ -6,10 +6,10 @@ import pytest
 from django.db.models.functions import Now
 
 from agents.actor import SYSTEM
-from agents.lifecycle import ChildrenNeeded, Control, WaitKind
+from agents.lifecycle import ChildrenNeeded, Control, SessionStatus, WaitKind
 from agents.models import AgentEvent, AgentSession, Approval
 from agents.roles import Level
-from agents.services import deadlines, sessions, subtrees, waits
+from agents.services import control, deadlines, sessions, subtrees, waits
 from agents.services.sessions import Start
 from agents.services.waits import Question
 from orchestrator import sweeper
@@ -94,3 +94,43 @@ def test_a_part_never_gets_longer_than_the_whole(db):
 def test_an_agent_without_a_deadline_is_never_late():
     run(make_mission())
     assert deadlines.passed() == []
+
+
+def test_a_retry_after_the_deadline_is_not_stopped_again_by_it(db):
+    mission = run(make_mission())
+    subtrees.set_deadline(mission.pk, deadlines.moment(100), actor=SYSTEM)
+    (child,) = delegate(mission, Level.ARCHITECT, "one")
+    let_pass(mission)
+    sweeper.stop_late()
+    subtrees.retry(mission.pk, actor=SYSTEM)
+    sweeper.sweep()
+    assert {(one.status, one.expires_at) for one in (fresh(mission), fresh(child))} == {
+        ("queued", None),
+    }
+
+
+def test_a_retried_child_has_the_deadline_of_the_agent_above(db):
+    mission = run(make_mission())
+    (child,) = start_with(mission, 10)
+    sessions.move(sessions.lock(mission.pk), SessionStatus.WAITING_CHILDREN, actor=SYSTEM)
+    at = deadlines.moment(100)
+    AgentSession.objects.filter(pk=mission.pk).update(expires_at=at)
+    second = AgentSession.objects.create(
+        project=mission.project,
+        user=mission.user,
+        agent_type="test.architect",
+        level=Level.ARCHITECT,
+        name="other",
+        root=mission,
+        parent=mission,
+        path=[mission.pk],
+        parent_wait=child.parent_wait,
+        position=1,
+        status=SessionStatus.QUEUED,
+    )
+    child.parent_wait.remaining = 2
+    child.parent_wait.save()
+    AgentSession.objects.filter(pk=child.pk).update(expires_at=Now() - timedelta(seconds=1))
+    sweeper.stop_late()
+    control.retry(child.pk, actor=SYSTEM)
+    assert (fresh(child).expires_at, fresh(second).status) == (at, "queued")
