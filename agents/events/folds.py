@@ -165,7 +165,9 @@ def _imported(state: SessionState | None, event: types.SessionImported, stored: 
 
 def _tool_moved(state: SessionState, event: types.ToolMoved, stored: Stored) -> SessionState:
     before = state.calls.get(event.execution_id)
-    call = CallState(event.tool_name, event.status, event.attempt, event.digest, before.superseded if before else False)
+    call = CallState(event.tool_name, event.status, event.attempt, event.digest)
+    if before is not None:  # the end of an earlier attempt, where a later one has begun, does not take that back
+        call = replace(call, attempt=max(call.attempt, before.attempt), superseded=before.superseded)
     return replace(state, calls={**state.calls, event.execution_id: call})
 
 

@@ -81,6 +81,11 @@ def told(state: State | None) -> bytes:
     return canonical(asdict(state)) if state else b"null"
 
 
+def drop_snapshots(aggregate_id: UUID) -> None:
+    """Delete the snapshots of an aggregate: it is replayed from its first event until they are taken anew."""
+    EventSnapshot.objects.filter(aggregate_id=aggregate_id).delete()
+
+
 def take_snapshots(most: int = 500) -> int:
     """Take the snapshots that are due of up to `most` aggregates; how many were taken."""
     taken = 0

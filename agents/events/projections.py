@@ -43,8 +43,8 @@ class Projection(Protocol):
     def untold(self, states: Mapping[UUID, Any]) -> Iterator[Difference]:
         """Rows of these aggregates that no event tells of."""
 
-    def unrecorded(self, mission_id: UUID | None) -> QuerySet[Any]:
-        """Ids of live rows, of a mission or of all, whose aggregate has no events at all."""
+    def live(self, mission_id: UUID | None) -> QuerySet[Any]:
+        """Ids of the aggregates of a mission, or of all, by the live rows."""
 
     def mend(self, aggregate_id: UUID, state: Any) -> None:
         """See to what must be so beside the rows, after they were written back."""

@@ -1,7 +1,7 @@
 """Stored events as they are, whether they stand in the table of events or in an archive."""
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -76,8 +76,17 @@ def of_head(head: EventHead, *, after: int = 0) -> Iterator[Row]:
 
 def of_archive(aggregate_id: UUID) -> Iterator[Row]:
     """The archived events of an aggregate, in order. Raises ArchiveUnreadable."""
-    for part in EventArchive.objects.filter(aggregates__contains=[aggregate_id]).order_by("mission_id", "part"):
+    parts = EventArchive.objects.filter(aggregates__contains=[aggregate_id]).order_by("mission_id", "part")
+    for part in parts.iterator(chunk_size=1):
         yield from unpacked(part, aggregate_id)
+
+
+def archived(mission_id: UUID, event_types: Collection[str]) -> Iterator[Row]:
+    """The archived events of a mission that are of these types. Raises ArchiveUnreadable."""
+    for part in EventArchive.objects.filter(mission_id=mission_id).order_by("part").iterator(chunk_size=1):
+        for row in unpacked(part):
+            if row.event_type in event_types and row.correlation_id == mission_id:
+                yield row
 
 
 def packed(rows: Sequence[Row]) -> bytes:

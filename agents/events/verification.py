@@ -4,13 +4,15 @@ A few aggregates at a time are looked at in one read-only snapshot of the databa
 agree; nothing is locked, and no more than these are in memory.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from agents.errors import UnknownEvent
 from agents.events import rows
@@ -25,10 +27,19 @@ from agents.models import AgentEvent, EventArchive, EventHead, EventSnapshot
 PAGE = 50  # aggregates
 
 
+class Where(StrEnum):
+    """Where a fault lies."""
+
+    CHAIN = "chain"
+    SNAPSHOT = "snapshot"
+    ROW = "row"
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that is not as it was recorded. `version` names the first broken link of a chain."""
+    """Something that is not as it was recorded. `version` names the first broken link of a chain, or the snapshot's."""
 
+    where: Where
     aggregate_type: str
     aggregate_id: UUID
     words: str
@@ -77,10 +88,17 @@ class Verification:
     def _heads(self, last: UUID) -> Iterator[EventHead]:
         heads = EventHead.objects.filter(pk__gt=last)
         if self._mission_id:
-            live = AgentEvent.objects.filter(correlation_id=self._mission_id).values("aggregate_id")
-            archived = EventArchive.objects.filter(mission_id=self._mission_id).values_list("aggregates", flat=True)
-            heads = heads.filter(pk__in=live) | heads.filter(pk__in={one for part in archived for one in part})
+            heads = heads.filter(self._of_mission(self._mission_id))
         yield from heads.order_by("pk")[:PAGE]
+
+    def _of_mission(self, mission_id: UUID) -> Q:
+        """Aggregates with an event of the mission, and those whose rows say that they should have one."""
+        live = AgentEvent.objects.filter(correlation_id=mission_id).values("aggregate_id")
+        parts = EventArchive.objects.filter(mission_id=mission_id).values_list("aggregates", flat=True)
+        found = Q(pk__in=live) | Q(pk__in={one for part in parts for one in part})
+        for projection in self._projections.values():
+            found |= Q(pk__in=projection.live(mission_id))
+        return found
 
     def _page(self, heads: Sequence[EventHead]) -> Iterator[Fault]:
         sound: dict[str, dict[UUID, State]] = {name: {} for name in self._projections}
@@ -93,7 +111,7 @@ class Verification:
                 sound[head.aggregate_type][head.pk] = replay.state
         for name, states in sound.items():
             for one in differences(self._projections[name], states):
-                yield Fault(name, one.aggregate_id, one.words)
+                yield Fault(Where.ROW, name, one.aggregate_id, one.words)
 
     def _without_head(self) -> Iterator[Fault]:
         head = EventHead.objects.filter(pk=OuterRef("aggregate_id"), aggregate_type=OuterRef("aggregate_type"))
@@ -101,12 +119,13 @@ class Verification:
         if self._mission_id:
             events = events.filter(correlation_id=self._mission_id)
         for name, aggregate_id in events.values_list("aggregate_type", "aggregate_id").distinct():
-            yield Fault(name, aggregate_id, "has events but no head")
+            yield Fault(Where.CHAIN, name, aggregate_id, "has events but no head")
 
     def _without_events(self) -> Iterator[Fault]:
         for name, projection in self._projections.items():
-            for aggregate_id in projection.unrecorded(self._mission_id):
-                yield Fault(name, aggregate_id, "the row has no events")
+            head = EventHead.objects.filter(pk=OuterRef("pk"), aggregate_type=name)
+            for aggregate_id in projection.live(self._mission_id).filter(~Exists(head)).iterator():
+                yield Fault(Where.CHAIN, name, aggregate_id, "the row has no events")
 
 
 class Replay:
@@ -121,11 +140,10 @@ class Replay:
 
     def faults(self) -> Iterator[Fault]:
         """The first broken link, or an event that nobody can read, and snapshots that are not what events add up to."""
-        snapshots = dict(
-            EventSnapshot.objects.filter(
-                aggregate_type=self._head.aggregate_type, aggregate_id=self._head.pk, snapshot_data__form=FORM
-            ).values_list("version", "snapshot_data__state")
-        )
+        kept_states = EventSnapshot.objects.filter(
+            aggregate_type=self._head.aggregate_type, aggregate_id=self._head.pk, snapshot_data__form=FORM
+        ).values_list("version", "snapshot_data__state")
+        snapshots = {version: _fingerprint(canonical(state)) for version, state in kept_states.iterator(chunk_size=10)}
         try:
             for row in rows.of_head(self._head):
                 if words := self.chain.fault(row):
@@ -133,8 +151,8 @@ class Replay:
                     return
                 self.state = apply(self.state, Stored.of(row))
                 kept = snapshots.pop(row.version, None)
-                if kept is not None and canonical(kept) != told(self.state):
-                    yield self._fault("the snapshot is not what the events add up to", row.version)
+                if kept is not None and kept != _fingerprint(told(self.state)):
+                    yield self._fault(Where.SNAPSHOT, "the snapshot is not what the events add up to", row.version)
         except UnknownEvent as error:
             yield self._broken(f"cannot be read: {error}", self.chain.version)
             return
@@ -144,11 +162,15 @@ class Replay:
         if words := self.chain.fault_of_head(self._head.version, bytes(self._head.hash)):
             yield self._broken(words)
         for version in snapshots:
-            yield self._fault("has a snapshot but no event", version)
+            yield self._fault(Where.SNAPSHOT, "has a snapshot but no event", version)
 
     def _broken(self, words: str, version: int | None = None) -> Fault:
         self.is_sound = False
-        return self._fault(words, version or self.chain.version + 1)
+        return self._fault(Where.CHAIN, words, version or self.chain.version + 1)
 
-    def _fault(self, words: str, version: int) -> Fault:
-        return Fault(self._head.aggregate_type, self._head.pk, words, version)
+    def _fault(self, where: Where, words: str, version: int) -> Fault:
+        return Fault(where, self._head.aggregate_type, self._head.pk, words, version)
+
+
+def _fingerprint(state: bytes) -> bytes:
+    return hashlib.sha256(state).digest()

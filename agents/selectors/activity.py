@@ -1,24 +1,34 @@
 """What happened in a mission or to one agent, newest first, from its events and the rows that they name."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import nlargest
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from agents.events import rows
 from agents.lifecycle import ExecutionStatus, RewindStatus, SessionStatus
 from agents.models import AgentEvent, AgentMessage, AgentSession, Approval, Rewind, ToolExecution
 
-# Statuses that somebody wants to hear of; the rest is seen on the lanes.
-_TOLD = (
-    SessionStatus.SUCCEEDED,
-    SessionStatus.FAILED,
-    SessionStatus.CANCELLED,
-    SessionStatus.PAUSED,
-)
-_TOOLS_TOLD = (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.REFUSED)
+# Events that somebody wants to hear of, some only with these statuses; the rest is seen on the lanes.
+_TOLD: Mapping[str, Collection[str] | None] = {
+    "session.created": None,
+    "session.said": None,
+    "approval.requested": None,
+    "approval.decided": None,
+    "session.moved": (
+        SessionStatus.SUCCEEDED,
+        SessionStatus.FAILED,
+        SessionStatus.CANCELLED,
+        SessionStatus.PAUSED,
+    ),
+    "tool.moved": (ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.REFUSED),
+    "session.rewound": (RewindStatus.DONE, RewindStatus.FAILED),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,29 +47,39 @@ class Happening:
 
 
 def of_mission(mission_id: UUID, *, limit: int = 50) -> list[Happening]:
-    """What happened in a mission. Six queries."""
-    return _told(AgentEvent.objects.filter(correlation_id=mission_id), limit)
+    """What happened in a mission. Seven queries."""
+    return _told(AgentEvent.objects.filter(correlation_id=mission_id), _archived(mission_id), limit)
 
 
 def of_session(session: AgentSession, *, limit: int = 50) -> list[Happening]:
-    """What happened to one agent. Six queries."""
-    return _told(
-        AgentEvent.objects.filter(correlation_id=session.root_id).filter(
-            Q(aggregate_id=session.pk) | Q(event_data__session_id=str(session.pk))
-        ),
-        limit,
+    """What happened to one agent. Seven queries."""
+    live = AgentEvent.objects.filter(correlation_id=session.root_id).filter(
+        Q(aggregate_id=session.pk) | Q(event_data__session_id=str(session.pk))
     )
+    archived = (event for event in _archived(session.root_id) if _agent(event) == session.pk)
+    return _told(live, archived, limit)
 
 
-def _told(events: QuerySet[AgentEvent], limit: int) -> list[Happening]:
-    found = list(
-        events.filter(
-            Q(event_type__in=["session.created", "session.said", "approval.requested", "approval.decided"])
-            | Q(event_type="session.moved", event_data__status__in=_TOLD)
-            | Q(event_type="tool.moved", event_data__status__in=_TOOLS_TOLD)
-            | Q(event_type="session.rewound", event_data__status__in=[RewindStatus.DONE, RewindStatus.FAILED])
-        ).order_by("-timestamp")[:limit]
-    )
+def _archived(mission_id: UUID) -> Iterator[AgentEvent]:
+    for row in rows.archived(mission_id, _TOLD):
+        statuses = _TOLD[row.event_type]
+        if statuses is None or row.data.get("status") in statuses:
+            yield AgentEvent(
+                event_id=row.event_id,
+                event_type=row.event_type,
+                aggregate_id=row.aggregate_id,
+                aggregate_type=row.aggregate_type,
+                event_data=row.data,
+                timestamp=row.at,
+            )
+
+
+def _told(live: QuerySet[AgentEvent], archived: Iterable[AgentEvent], limit: int) -> list[Happening]:
+    wanted = Q()
+    for name, statuses in _TOLD.items():
+        wanted |= Q(event_type=name) if statuses is None else Q(event_type=name, event_data__status__in=statuses)
+    found = list(live.filter(wanted).order_by("-timestamp")[:limit])
+    found += nlargest(limit - len(found), archived, key=attrgetter("timestamp"))  # what is archived is older
     return _with_rows(found)
 
 

@@ -8,10 +8,12 @@ from uuid import UUID
 
 from django.db.models.fields.json import KeyTextTransform
 
+from agents.events import rows
 from agents.lifecycle import FINAL, SessionStatus
 from agents.models import AgentEvent, AgentState
 from agents.selectors.standing import STANDING, Standing
 
+_MOVES = ("session.created", "session.moved")
 MAX_TICKS = 60  # checkpoints drawn on one lane
 
 
@@ -41,10 +43,13 @@ class _Move:
 
 
 def lanes(mission_id: UUID) -> dict[UUID, Lane]:
-    """The lane of each agent of a mission. Two queries."""
+    """The lane of each agent of a mission. Three queries."""
     moves: dict[UUID, list[_Move]] = defaultdict(list)
-    rows = (
-        AgentEvent.objects.filter(correlation_id=mission_id, event_type__in=["session.created", "session.moved"])
+    for row in rows.archived(mission_id, _MOVES):
+        status = SessionStatus(row.data["status"])
+        moves[row.aggregate_id].append(_Move(status, row.at, row.data.get("cause", "")))
+    found = (
+        AgentEvent.objects.filter(correlation_id=mission_id, event_type__in=_MOVES)
         .order_by("aggregate_id", "version")
         .values_list(
             "aggregate_id",
@@ -53,7 +58,7 @@ def lanes(mission_id: UUID) -> dict[UUID, Lane]:
             KeyTextTransform("cause", "event_data"),
         )
     )
-    for session_id, at, status, cause in rows:
+    for session_id, at, status, cause in found:
         moves[session_id].append(_Move(SessionStatus(status), at, cause or ""))
     ticks: dict[UUID, list[datetime]] = defaultdict(list)
     saved = AgentState.objects.filter(session__root_id=mission_id, checkpoint_ns="").order_by("created_at")

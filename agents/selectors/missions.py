@@ -126,7 +126,7 @@ MANY = 60  # agents from which on finished workers are left out unless somebody 
 
 
 def tree(mission: AgentSession, *, whole: bool = False) -> Tree:
-    """A mission's agents with what they do, wait for, cost and did when. Six queries, whatever their number."""
+    """A mission's agents with what they do, wait for, cost and did when. Seven queries, whatever their number."""
     found = list(AgentSession.objects.filter(root_id=mission.pk).defer("metadata").select_related("current_run"))
     waits = waiting(found)
     drawn = lanes.lanes(mission.pk)

@@ -16,6 +16,8 @@ from agents.checkpoints.threads import config_of
 from agents.errors import UnknownEvent
 from agents.events import store, types
 from agents.events.digests import digest
+from agents.events.folds import fold
+from agents.events.reading import Stored
 from agents.events.types import Event, SessionImported
 from agents.events.upcasting import typed
 from agents.ids import derived_id, new_id
@@ -62,7 +64,7 @@ def restore(
 
     Raises InvalidInput for a file that contradicts itself; then nothing is kept.
     """
-    events = [_event(record) for record in archive.events]
+    events = _events(archive)
     try:
         with transaction.atomic():
             session = _session(archive, project, user)
@@ -205,6 +207,20 @@ def _event(told: EventRecord) -> Event:
     if event is None or event.aggregate_type != "session":
         raise ArchiveDamaged(f"The event {told.event_type} does not fit this version.")
     return event
+
+
+def _events(archive: ArchiveRecord) -> list[Event]:
+    """The events of a file, each of its type, in an order in which they can have happened."""
+    session_id = archive.session.session_id
+    found = [
+        Stored(new_id(), session_id, number, told.timestamp, told.actor, session_id, None, _event(told))
+        for number, told in enumerate(archive.events, 1)
+    ]
+    try:
+        fold(found)
+    except UnknownEvent as error:
+        raise ArchiveDamaged(f"Its events contradict each other: {error}") from None
+    return [one.event for one in found]
 
 
 def _history(archive: ArchiveRecord, session: AgentSession, events: list[Event], actor: Actor) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
@@ -22,8 +22,6 @@ from agents.models import (
     SessionLease,
     ToolExecution,
 )
-
-_HEAD = EventHead.objects.filter(pk=OuterRef("pk"))
 
 
 class Sessions:
@@ -93,10 +91,10 @@ class Sessions:
             if run_id not in states[session_id].runs:
                 yield Difference(session_id, f"agent run {run_id}: no event tells of it")
 
-    def unrecorded(self, mission_id: UUID | None) -> QuerySet[Any]:
-        """Sessions without events."""
+    def live(self, mission_id: UUID | None) -> QuerySet[Any]:
+        """Sessions."""
         within = Q(root_id=mission_id) if mission_id else Q()
-        return AgentSession.objects.filter(within, ~Exists(_HEAD)).values_list("pk", flat=True)
+        return AgentSession.objects.filter(within).values_list("pk", flat=True)
 
     def mend(self, aggregate_id: UUID, state: SessionState) -> None:
         """A session that runs has a lease: one that has run out lets the sweeper see to it."""
@@ -140,10 +138,10 @@ class Approvals:
         """A request is one row."""
         yield from ()
 
-    def unrecorded(self, mission_id: UUID | None) -> QuerySet[Any]:
-        """Requests without events."""
+    def live(self, mission_id: UUID | None) -> QuerySet[Any]:
+        """Requests."""
         within = Q(session__root_id=mission_id) if mission_id else Q()
-        return Approval.objects.filter(within, ~Exists(_HEAD)).values_list("pk", flat=True)
+        return Approval.objects.filter(within).values_list("pk", flat=True)
 
     def mend(self, aggregate_id: UUID, state: ApprovalState) -> None:
         """Nothing hangs on it."""

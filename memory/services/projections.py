@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from agents.events.folds import MemoryState
 from agents.events.projections import Difference, Expected
-from agents.models import EventHead
 from memory.models import AgentMemory
 
 
@@ -26,11 +25,10 @@ class Memories:
         """A memory is one row."""
         yield from ()
 
-    def unrecorded(self, mission_id: UUID | None) -> QuerySet[Any]:
-        """Memories without events."""
+    def live(self, mission_id: UUID | None) -> QuerySet[Any]:
+        """Memories."""
         within = Q(session__root_id=mission_id) if mission_id else Q()
-        head = EventHead.objects.filter(pk=OuterRef("pk"))
-        return AgentMemory.objects.filter(within, ~Exists(head)).values_list("pk", flat=True)
+        return AgentMemory.objects.filter(within).values_list("pk", flat=True)
 
     def mend(self, aggregate_id: UUID, state: MemoryState) -> None:
         """Nothing hangs on it."""

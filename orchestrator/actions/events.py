@@ -9,7 +9,7 @@ from agents.errors import NotFound
 from agents.events import archives, history
 from agents.events.archives import Archived
 from agents.events.projections import Projection
-from agents.events.verification import Fault, Verification
+from agents.events.verification import Fault, Verification, Where
 from agents.models import AgentSession
 from agents.services import projections
 from memory.services.projections import Memories
@@ -35,22 +35,20 @@ def verification(mission_id: UUID | None = None) -> Verification:
 def rebuild(mission_id: UUID | None = None) -> Iterator[Rebuilt]:
     """Write back every row that is not as its events tell, an aggregate a transaction; what became of each fault.
 
-    What a broken chain says is worth nothing: its aggregate is left. Raises NotFound.
+    Wrong snapshots are deleted. What a broken chain says is worth nothing: its aggregate is left. Raises NotFound.
     """
-    by_type = {one.aggregate_type: one for one in PROJECTIONS}
-    done: dict[UUID, set[str]] = {}
     for fault in verification(mission_id).faults():
-        if fault.version is not None or fault.aggregate_type not in by_type:
-            yield Rebuilt(fault, "not rebuilt")
-            continue
-        if fault.aggregate_id not in done:
-            left = _left(by_type[fault.aggregate_type], fault.aggregate_id)
-            done[fault.aggregate_id] = left
-        yield Rebuilt(fault, "not rebuilt" if fault.words in done[fault.aggregate_id] else "")
+        yield Rebuilt(fault, "" if _is_mended(fault) else "not rebuilt")
 
 
-def _left(projection: Projection, aggregate_id: UUID) -> set[str]:
-    return {one.words for one in projections.rebuild(projection, aggregate_id)}
+def _is_mended(fault: Fault) -> bool:
+    if fault.where is Where.SNAPSHOT:
+        history.drop_snapshots(fault.aggregate_id)
+        return True
+    if fault.where is Where.CHAIN:
+        return False
+    projection = next(one for one in PROJECTIONS if one.aggregate_type == fault.aggregate_type)
+    return fault.words not in {one.words for one in projections.rebuild(projection, fault.aggregate_id)}
 
 
 def archive(before: datetime, *, dry_run: bool = False) -> Iterator[Archived]:

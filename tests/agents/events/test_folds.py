@@ -21,8 +21,8 @@ def record(mission, *events) -> None:
             store.record(event, mission, actor=SYSTEM)
 
 
-def called(status: str, execution_id) -> ToolMoved:
-    return ToolMoved(execution_id=execution_id, tool_name="look", status=status, attempt=1, digest="d")
+def called(status: str, execution_id, attempt: int = 1) -> ToolMoved:
+    return ToolMoved(execution_id=execution_id, tool_name="look", status=status, attempt=attempt, digest="d")
 
 
 @pytest.fixture
@@ -54,6 +54,14 @@ def test_the_state_of_a_session_is_what_its_events_add_up_to():
         (1, "cancelled", None),
         (2, "active", "retry"),
     ]
+
+
+@pytest.mark.django_db
+def test_the_late_end_of_an_attempt_does_not_take_a_later_one_back():
+    mission, call = make_mission(), new_id()
+    record(mission, called("running", call), called("running", call, 2), called("completed", call, 1))
+    told = history.state_at(mission.pk).calls[call]
+    assert (told.status, told.attempt) == ("completed", 2)
 
 
 @pytest.mark.django_db

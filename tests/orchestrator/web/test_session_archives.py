@@ -238,6 +238,7 @@ FAULTS = {
     "metadata with NUL": (lambda file: file["session"]["metadata"].update(a="\0"), "cannot be stored"),
     "a moved event of no status": (lambda file: file["events"][0]["data"].update(status="x"), "session.created"),
     "an unknown event": (lambda file: file["events"][0].update(event_type="x"), "event x"),
+    "events without their first": (lambda file: file["events"].pop(0), "contradict each other"),
     "an event with more": (lambda file: file["events"][0]["data"].update(x=1), "session.created"),
     "a value is not its hash": (damage_a_value, "not what its hash says"),
     "a splice beyond its base": (splice_beyond_its_base, "does not fit the one"),
