@@ -94,7 +94,7 @@ def retry(session_id: UUID, *, actor: Actor, from_start: bool = False) -> AgentS
 
 
 def _begin(session: AgentSession, command: str, actor: Actor) -> None:
-    above = AgentSession.objects.filter(pk=session.parent_id, expires_at__gt=Now()).values("expires_at")
+    above = AgentSession.objects.filter(children=session, expires_at__gt=Now()).values("expires_at")[:1]
     AgentSession.objects.filter(pk=session.pk, expires_at__lte=Now()).update(expires_at=Subquery(above))
     sessions.start_run(session, command, actor=actor)
     letters.replayed(session, actor=actor)

@@ -1,6 +1,7 @@
 """Consumers of the ordered stream get each event, late commits too, and keep how far they are."""
 
 import threading
+from collections.abc import Sequence
 from functools import partial
 
 import pytest
@@ -9,6 +10,7 @@ from django.db import transaction
 from agents.actor import SYSTEM
 from agents.errors import NotFound, UnknownEvent
 from agents.events import store, stream
+from agents.events.reading import Stored
 from agents.events.types import ApprovalRequested, SessionControlled
 from agents.ids import new_id
 from agents.models import AgentEvent, AgentSession
@@ -31,9 +33,13 @@ def press(mission, control: str) -> None:
         store.record(SessionControlled(control=control), mission, actor=SYSTEM)
 
 
+def controls(events: Sequence[Stored]) -> list[str]:
+    return [one.event.control for one in events if isinstance(one.event, SessionControlled)]
+
+
 def read(most: int = 100) -> list[str]:
-    found = []
-    stream.consume("bell", lambda events: found.extend(one.event.control for one in events), most=most)
+    found: list[str] = []
+    stream.consume("bell", lambda events: found.extend(controls(events)), most=most)
     return found
 
 
@@ -157,7 +163,7 @@ def test_many_writers_and_readers_at_once_lose_and_double_nothing(mission):
 
     def keep_reading() -> None:
         while not done.wait(0.01):
-            stream.consume("bell", lambda events: found.extend(one.event.control for one in events), most=7)
+            stream.consume("bell", lambda events: found.extend(controls(events)), most=7)
 
     readers = [threading.Thread(target=lambda: at_once(keep_reading)) for _ in range(2)]
     for thread in readers:
