@@ -1,6 +1,6 @@
 """What happened: an append-only chain of events for each aggregate."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
@@ -23,6 +23,14 @@ class TransactionId(IntegerColumn):
     def db_type(self, connection: object) -> str:
         """The column's type."""
         return "xid8"
+
+    def get_prep_value(self, value: Any) -> Any:
+        """An expression, or the number as text: PostgreSQL turns no integer into one."""
+        return str(value) if isinstance(value, int) else super().get_prep_value(value)
+
+    def from_db_value(self, value: str | None, *_: object) -> int | None:
+        """The number."""
+        return None if value is None else int(value)
 
 
 class CurrentTransaction(Func):
