@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import Case, F, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
@@ -130,7 +130,7 @@ class Approvals:
             "effective_digest": state.digest,
             "decided_by_id": UUID(decider) if kind == "person" else None,
         }
-        lost = Case(When(reason="", then=Value("The reason is lost.")), default=F("reason"))
+        lost = Case(When(reason="", then=Value("The reason is lost.")), default=F("reason"), output_field=TextField())
         also = {"decided_at": state.decided_at, "reason": lost if state.status == "rejected" else F("reason")}
         yield Expected(aggregate_id, Approval, aggregate_id, columns, ("edited",) if state.edited else (), also)
 

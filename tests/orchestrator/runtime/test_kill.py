@@ -1,22 +1,30 @@
 """Real workers are killed in the middle of a mission: it goes on, and nothing is lost or done twice."""
 
+import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
+import weakref
 
 import pytest
 
 from orchestrator.env import BASE_DIR
+from orchestrator.servers.child import die_with_parent
 from tests.agent_types import TRACE
 from tests.stack import Stack, eventually, running_stack
 
 DRIVER = """
 import json, sys
 import django; django.setup()
+from django.db import close_old_connections
 from tests import kill_driver
-print(json.dumps(getattr(kill_driver, sys.argv[1])(*sys.argv[2:])))
+for line in sys.stdin:
+    name, *arguments = json.loads(line)
+    close_old_connections()
+    print(json.dumps(getattr(kill_driver, name)(*arguments)), flush=True)
 """
 EFFECTS = sorted(f"q.{a}.{b}.{c}" for a in range(2) for b in range(2) for c in range(2))
 AGENTS = 1 + 2 + 4 + 8
@@ -26,7 +34,7 @@ class Mission:
     """A mission of test agents on a stack, seen through a process that has the stack's settings."""
 
     def __init__(self, stack: Stack, trace) -> None:
-        self._env = {
+        env = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith("QUEENRIGHT_") and name not in {"DATABASE_URL", "REDIS_URL"}
@@ -36,21 +44,24 @@ class Mission:
             "DJANGO_SETTINGS_MODULE": "orchestrator.settings",
         }
         self.trace = trace
+        self._driver = subprocess.Popen(
+            [sys.executable, "-c", DRIVER],
+            cwd=BASE_DIR,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=die_with_parent(signal.SIGKILL),
+        )
+        weakref.finalize(self, self._driver.communicate)
         self.id = self._call("start")
 
     def _call(self, name: str, *arguments: str):
-        import json
-
-        done = subprocess.run(
-            [sys.executable, "-c", DRIVER, name, *arguments],
-            cwd=BASE_DIR,
-            env=self._env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        self._driver.stdin.write(f"{json.dumps([name, *arguments])}\n")
+        self._driver.stdin.flush()
+        answer = self._driver.stdout.readline()
+        assert answer, f"{name} broke off: its reason is on the standard error output"
+        return json.loads(answer)
 
     def state(self) -> dict:
         """Status of the root, counts, doubts answered by what really happened."""
