@@ -9,6 +9,18 @@ class Piece(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Reference(Piece):
+    """Something that is kept in the mission, as short as others need it: `detail` is what it is fetched by.
+
+    `size` is that of its JSON, in bytes.
+    """
+
+    detail: str = Field(pattern=r"^[0-9a-f]{32}$")
+    kind: str
+    summary: str
+    size: int
+
+
 class SourceOutline(Piece):
     """A source, as short as a plan needs it."""
 

@@ -22,6 +22,7 @@ from agents.graphs.findings import (
     PassageText,
     Plan,
     Question,
+    Reference,
     SourceOutline,
     WorkItem,
 )
@@ -207,7 +208,8 @@ class ChildTask:
 class ChildOutcome:
     """How one child ended, and when. `output` is what its graph returned, None unless it succeeded.
 
-    `missing` says in words why there is no result; it is empty where there is one.
+    A long one is a `Reference` as JSON instead, of which `Details.whole` makes it. `missing` says in words why there
+    is no result; it is empty where there is one.
     """
 
     session_id: UUID
@@ -287,6 +289,22 @@ class Waiting(Protocol):
         ...
 
 
+class Details(Protocol):
+    """What is too long for states and messages: kept once in the mission, handed on by reference."""
+
+    def keep(self, kind: str, summary: str, body: Any) -> Reference:
+        """Keep `body`, which is JSON; the same body has the same reference, however often the step is run."""
+        ...
+
+    def fetch(self, reference: str) -> Any:
+        """The body. Raises DetailMissing where this mission has none, whether or not another one has."""
+        ...
+
+    def whole(self, value: Any) -> Any:
+        """The body where `value` is a reference as JSON, else `value`. Raises DetailMissing."""
+        ...
+
+
 class Inbox(Protocol):
     """What people tell the agent."""
 
@@ -309,6 +327,7 @@ class AgentContext:
     voice: Voice
     inbox: Inbox
     waiting: Waiting
+    details: Details
 
     @property
     def brain(self) -> Brain:

@@ -1,5 +1,7 @@
 """A worker that reads passages for a question, extracts what they say and remembers it."""
 
+from collections.abc import Sequence
+
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
@@ -38,7 +40,7 @@ def gather(state: WorkerState, runtime: Context) -> WorkerState:
         for passage_id in wanted
     ]
     return {
-        "passages": read,
+        "passages": [{name: value for name, value in piece.items() if name != "text"} for piece in read],
         "task_execution": {
             "assigned_tasks": [item.title],
             "progress": 0.5,
@@ -51,7 +53,7 @@ def gather(state: WorkerState, runtime: Context) -> WorkerState:
 def extract(state: WorkerState, runtime: Context) -> WorkerState:
     """Find what the passages say about the question."""
     context = runtime.context
-    passages = [PassageText.model_validate(piece) for piece in state["passages"]]
+    passages = _read(state, context)
     context.voice.say(f"Looking for what {len(passages)} passages say")
     found = context.brain.extract(with_instructions(state["question"], state), passages)
     return {
@@ -75,7 +77,7 @@ def remember(state: WorkerState, runtime: Context) -> WorkerState:
             key=f"remember:{number}",
             intent="Later missions should find this.",
         )
-    texts = {piece["passage_id"]: piece["text"] for piece in state["passages"]}
+    texts = {passage.passage_id: passage.text for passage in _read(state, context)}
     sound = sum(1 for finding in findings if finding.quote in texts.get(finding.passage_id, ""))
     context.voice.say(
         f"{len(findings)} findings from {len(texts)} passages" if findings else "Found nothing that bears on it"
@@ -86,6 +88,11 @@ def remember(state: WorkerState, runtime: Context) -> WorkerState:
         "performance": {"accuracy": round(sound / len(findings), 4) if findings else 1.0},
         "result": {"findings": state["findings"]},
     }
+
+
+def _read(state: WorkerState, context: AgentContext) -> Sequence[PassageText]:
+    """The passages that were read. A state names them; their texts stay in the sources."""
+    return context.sources.passages([piece["passage_id"] for piece in state["passages"]])
 
 
 def build() -> StateGraph[WorkerState, AgentContext, WorkerState, WorkerState]:

@@ -74,17 +74,16 @@ def answer(state: SpecialistState, runtime: Context) -> SpecialistState:
     """Check that each quote stands in its passage, then write the answer."""
     context = runtime.context
     question = Question.model_validate(state["question"])
+    outcomes = delegation.fetched(context, state["outcomes"])
     findings = [
-        Finding.model_validate(piece)
-        for result in delegation.results(state["outcomes"])
-        for piece in result["findings"]
+        Finding.model_validate(piece) for result in delegation.results(outcomes) for piece in result["findings"]
     ]
     passages = context.sources.passages(list(dict.fromkeys(finding.passage_id for finding in findings)))
     texts = {passage.passage_id: " ".join(passage.text.split()) for passage in passages}
     sound = [finding for finding in findings if " ".join(finding.quote.split()) in texts.get(finding.passage_id, "")]
     context.voice.say(f"Writing the answer from {len(sound)} findings")
     written = context.brain.synthesise(with_instructions(question.text, state), sound, passages)
-    gaps = delegation.missing(state["outcomes"])
+    gaps = delegation.missing(outcomes)
     if gaps:
         written = written.model_copy(update={"missing": " ".join([written.missing, *gaps]).strip()})
     count = len(written.citations)

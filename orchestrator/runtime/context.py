@@ -5,6 +5,7 @@ from functools import cache, partial
 from agents.graphs.ports import AgentContext
 from agents.models import AgentRun, AgentSession
 from orchestrator.runtime.brains import EXTRACTIVE, brain_for
+from orchestrator.runtime.details import SessionDetails
 from orchestrator.runtime.durability import Held
 from orchestrator.runtime.guard import Guard
 from orchestrator.runtime.inbox import SessionInbox
@@ -39,4 +40,5 @@ def context_for(session: AgentSession, run: AgentRun, lease: Lease, held: Held |
         voice=voice,
         inbox=SessionInbox(lease, held),
         waiting=SessionWaiting(lease),
+        details=SessionDetails(lease, session),
     )

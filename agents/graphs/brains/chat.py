@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from agents.errors import ModelUnavailable
@@ -28,11 +28,16 @@ from agents.graphs.findings import (
 )
 from agents.graphs.ports import Account, Line, Recall
 
+Result = TypeVar("Result")
+Detailed = TypeVar("Detailed", replies.SummariseShape, replies.JudgeShape)
+
 __all__ = ["ChatBrain", "check_name", "connect"]
 
 MOST_QUERIES = 5
 MOST_FINDINGS = 12  # of one call
 MOST_REASONS = 10
+MOST_ROUNDS = 3  # of one question, with what the model wants to see in full
+MOST_WHOLE = 8  # answers that it gets in full in one round
 NOTHING_SAID = "The sources say nothing about this."
 NOTHING_ANSWERED = "No question was answered."
 KEY_OF_KEYLESS = "none"  # the client wants a key even where a local server does not
@@ -67,7 +72,8 @@ class ChatBrain:
             return Plan(approach=reading.line(reply.approach, TEXT_LENGTH), domains=tuple(domains))
 
         pieces = [*material.of_sources(sources), *material.of_passages(shown)]
-        messages = prompts.ask(prompts.PLAN.format(most=most), {"Objective": objective}, pieces)
+        left_out = material.names(passages, shown)
+        messages = prompts.ask(prompts.PLAN.format(most=most), {"Objective": objective}, pieces, left_out)
         return self._calls.ask("plan", messages, replies.PlanShape, read)
 
     def split(
@@ -89,7 +95,9 @@ class ChatBrain:
             ]
 
         told = {"Objective": objective, "Domain": domain.title, "Focus": domain.focus}
-        messages = prompts.ask(prompts.SPLIT.format(most=most), told, material.of_passages(shown))
+        messages = prompts.ask(
+            prompts.SPLIT.format(most=most), told, material.of_passages(shown), material.names(passages, shown)
+        )
         return self._calls.ask("split", messages, replies.SplitShape, read)
 
     def analyse(self, question: Question, passages: Sequence[PassageText], *, most: int) -> Sequence[WorkItem]:
@@ -111,7 +119,10 @@ class ChatBrain:
             ]
 
         messages = prompts.ask(
-            prompts.ANALYSE.format(most=most), {"Question": question.text}, material.of_passages(shown)
+            prompts.ANALYSE.format(most=most),
+            {"Question": question.text},
+            material.of_passages(shown),
+            material.names(passages, shown),
         )
         return self._calls.ask("analyse", messages, replies.AnalyseShape, read)
 
@@ -122,11 +133,11 @@ class ChatBrain:
         stand in its passage is left out.
         """
         for batch in material.batches(passages):
-            if findings := self._extract(question, batch):
+            if findings := self._extract(question, batch, material.names(passages, batch)):
                 return findings
         return []
 
-    def _extract(self, question: str, shown: Sequence[PassageText]) -> Sequence[Finding]:
+    def _extract(self, question: str, shown: Sequence[PassageText], left_out: Sequence[str]) -> Sequence[Finding]:
         def read(reply: replies.ExtractShape) -> Sequence[Finding]:
             findings = {
                 (finding.passage_id, finding.quote): finding
@@ -136,7 +147,7 @@ class ChatBrain:
             return sorted(reversed(findings.values()), key=lambda finding: -finding.relevance)
 
         task = prompts.EXTRACT.format(most=MOST_FINDINGS)
-        messages = prompts.ask(task, {"Question": question}, material.of_passages(shown))
+        messages = prompts.ask(task, {"Question": question}, material.of_passages(shown), left_out)
         return self._calls.ask("extract", messages, replies.ExtractShape, read)
 
     def synthesise(self, question: str, findings: Sequence[Finding], passages: Sequence[PassageText]) -> Answer:
@@ -157,7 +168,9 @@ class ChatBrain:
                 missing=reading.line(reply.missing, TEXT_LENGTH),
             )
 
-        messages = prompts.ask(prompts.SYNTHESISE, {"Question": question}, material.of_findings(shown, passages))
+        left_out = [reading.line(finding.statement, TITLE_LENGTH) for finding in findings if finding not in shown]
+        pieces = material.of_findings(shown, passages)
+        messages = prompts.ask(prompts.SYNTHESISE, {"Question": question}, pieces, left_out)
         return self._calls.ask("synthesise", messages, replies.SynthesiseShape, read)
 
     def summarise(self, objective: str, title: str, answers: Sequence[Answer]) -> str:
@@ -165,10 +178,11 @@ class ChatBrain:
         if not answers:
             return NOTHING_ANSWERED
         told = {"Objective": objective, "Title": title}
-        messages = prompts.ask(prompts.SUMMARISE, told, material.of_answers(answers))
-        return self._calls.ask(
-            "summarise", messages, replies.SummariseShape, lambda reply: reading.without_marks(reply.summary)
-        )
+
+        def read(reply: replies.SummariseShape) -> str:
+            return reading.without_marks(reply.summary)
+
+        return self._ask_about("summarise", prompts.SUMMARISE, told, answers, replies.SummariseShape, read)
 
     def judge(self, objective: str, answers: Sequence[Answer]) -> Judgement:
         """The model's judgement, except that an answer that neither cites nor admits a gap never passes."""
@@ -188,8 +202,31 @@ class ChatBrain:
                 reasons=(*uncited, *filter(None, reasons)),
             )
 
-        messages = prompts.ask(prompts.JUDGE, {"Objective": objective}, material.of_answers(answers))
-        return self._calls.ask("judge", messages, replies.JudgeShape, read)
+        told = {"Objective": objective}
+        return self._ask_about("judge", prompts.JUDGE, told, answers, replies.JudgeShape, read)
+
+    def _ask_about(
+        self,
+        purpose: str,
+        task: str,
+        told: Mapping[str, str],
+        answers: Sequence[Answer],
+        shape: type[Detailed],
+        read: Callable[[Detailed], Result],
+    ) -> Result:
+        """Ask about answers, which are shortened where they are many; again with those that the model wants in full."""
+        whole: set[int] = set()
+        for rounds_left in reversed(range(MOST_ROUNDS)):
+            pieces = material.of_answers(answers, whole)
+            shortened = {piece["answer"] for piece in pieces if "shortened" in piece} - whole
+            offer = f"\n{prompts.DETAILS}" if rounds_left and shortened else ""
+            messages = prompts.ask(f"{task}{offer}", told, pieces)
+            result, wanted = self._calls.ask(purpose, messages, shape, lambda reply: (read(reply), reply.details))
+            fresh = [number for number in dict.fromkeys(wanted) if number in shortened][:MOST_WHOLE]
+            if not (offer and fresh):
+                break
+            whole.update(fresh)
+        return result
 
 
 def connect(

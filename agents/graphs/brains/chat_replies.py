@@ -115,6 +115,7 @@ class SummariseShape(Shape):
     model_config = ConfigDict(title="summarise")
 
     summary: SomeWords
+    details: Numbers
 
 
 class JudgeShape(Shape):
@@ -125,3 +126,4 @@ class JudgeShape(Shape):
     passed: bool
     score: Share
     reasons: list[Words] = Field(default_factory=list)
+    details: Numbers
