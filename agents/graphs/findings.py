@@ -80,6 +80,13 @@ class Finding(Piece):
     relevance: float = Field(ge=0, le=1)
 
 
+class Reading(Piece):
+    """A question and the passages that are read for it."""
+
+    question: str
+    passages: tuple[PassageText, ...]
+
+
 class Citation(Piece):
     """Where a sentence of an answer comes from."""
 

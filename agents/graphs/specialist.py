@@ -12,6 +12,7 @@ from agents.graphs.states import SpecialistState
 
 MOST_ITEMS = 3
 MOST_PASSAGES = 24
+UNKNOWN = 2_000  # tokens that a worker may find which is given no passages
 
 Context = Runtime[AgentContext]
 
@@ -53,12 +54,15 @@ def delegate(state: SpecialistState, runtime: Context) -> SpecialistState:
     planned = [WorkItem.model_validate(piece) for piece in state["worker_coordination"]["distribution"]]
     items: list[WorkItem] = delegation.unanswered(planned, known)
     context.voice.say(f"Sending {len(items)} {'worker' if len(items) == 1 else 'workers'} to read")
+    lengths = context.sources.lengths([passage_id for item in items for passage_id in item.passage_ids])
     tasks = [
         ChildTask(
             agent_type="research.reader",
             name=item.title,
             goal=f"Read {item.title} for: {item.question}",
             input=ReadingInput(question=item.question, item=item),
+            reads=item.passage_ids,
+            tokens=sum(lengths.get(passage_id, 0) for passage_id in item.passage_ids) or UNKNOWN,
         )
         for item in items
     ]

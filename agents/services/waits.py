@@ -78,7 +78,7 @@ def delegate(
     if not starts:
         answer(session, wait, [])
         return []
-    before = _predecessors(session, wait) if session.kept else {}
+    before = _predecessors(session, wait, starts) if session.kept else {}
     children = sessions.start_children(session, wait, starts, actor=_actor(session), predecessors=before)
     for child in children:
         if child.stands_for:
@@ -88,14 +88,23 @@ def delegate(
     return children
 
 
-def _predecessors(session: AgentSession, wait: SessionWait) -> Mapping[int, AgentSession]:
+def _is_same(before: AgentSession, start: sessions.Start) -> bool:
+    """Had it the same tasks? They may be put together in another way now."""
+    return list(before.batch) == list(start.batch)
+
+
+def _predecessors(
+    session: AgentSession, wait: SessionWait, starts: Sequence[sessions.Start]
+) -> Mapping[int, AgentSession]:
     """Whom the same question started before a rewind, by position: here, or in what this session stems from."""
     place: AgentSession | None = session
     while place is not None:
         earlier = place.waits.filter(request__key=wait.request["key"]).exclude(pk=wait.pk).order_by("-created_at")
         for asked in earlier:
             if found := {child.position: child for child in asked.children.all()}:
-                return found
+                return {
+                    place: one for place, one in found.items() if place < len(starts) and _is_same(one, starts[place])
+                }
         place = place.stands_for or place.forked_from
     return {}
 
@@ -168,10 +177,13 @@ def _of_task(
     outcome: dict[str, Any], whole: details.Result, place: int
 ) -> tuple[dict[str, Any], details.Result | None]:
     """One task of a batch that its agent went through: it may have failed where others did not."""
-    told = whole.output["results"][place]
-    if told["output"] is not None:
-        return outcome, details.Result(whole.run, told["output"], place)
-    error = told["error"]
+    try:
+        told = whole.output["results"][place]
+        output, error = told["output"], str(told["error"])
+    except (LookupError, TypeError):
+        output, error = None, "its agent gave no result for it"
+    if output is not None:
+        return outcome, details.Result(whole.run, output, place)
     return outcome | {"status": str(SessionStatus.FAILED), "error": error, "missing": f"it failed: {error}"}, None
 
 

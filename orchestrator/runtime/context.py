@@ -35,7 +35,7 @@ def context_for(session: AgentSession, run: AgentRun, lease: Lease, held: Held |
             )
         ),
         sources=MissionSources(session.origin_id),
-        team=Delegation(),
+        team=Delegation(session.metadata),
         tools=Guard(lease, held),
         voice=voice,
         inbox=SessionInbox(lease, held),

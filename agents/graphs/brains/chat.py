@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from agents.errors import ModelUnavailable
+from agents.graphs.brains import chat_findings
 from agents.graphs.brains import chat_material as material
 from agents.graphs.brains import chat_prompts as prompts
 from agents.graphs.brains import chat_reading as reading
 from agents.graphs.brains import chat_replies as replies
-from agents.graphs.brains.chat_calls import LONGEST_BACKOFF, ModelAddress, ModelCalls, Patience, Prices
+from agents.graphs.brains.chat_calls import LONGEST_BACKOFF, Batch, ModelAddress, ModelCalls, Patience, Prices
 from agents.graphs.brains.chat_names import OPENAI, check_name, provider_and_model
 from agents.graphs.brains.chat_reading import TEXT_LENGTH, TITLE_LENGTH
 from agents.graphs.findings import (
@@ -23,6 +24,7 @@ from agents.graphs.findings import (
     PassageText,
     Plan,
     Question,
+    Reading,
     SourceOutline,
     WorkItem,
 )
@@ -34,7 +36,6 @@ Detailed = TypeVar("Detailed", replies.SummariseShape, replies.JudgeShape)
 __all__ = ["ChatBrain", "check_name", "connect"]
 
 MOST_QUERIES = 5
-MOST_FINDINGS = 12  # of one call
 MOST_REASONS = 10
 MOST_ROUNDS = 3  # of one question, with what the model wants to see in full
 MOST_WHOLE = 8  # answers that it gets in full in one round
@@ -139,16 +140,45 @@ class ChatBrain:
 
     def _extract(self, question: str, shown: Sequence[PassageText], left_out: Sequence[str]) -> Sequence[Finding]:
         def read(reply: replies.ExtractShape) -> Sequence[Finding]:
-            findings = {
-                (finding.passage_id, finding.quote): finding
-                for draft in reversed(reply.findings[:MOST_FINDINGS])
-                if (finding := _finding(draft, shown))
-            }
-            return sorted(reversed(findings.values()), key=lambda finding: -finding.relevance)
+            return chat_findings.findings(reply.findings, shown, {passage.passage_id for passage in shown})
 
-        task = prompts.EXTRACT.format(most=MOST_FINDINGS)
-        messages = prompts.ask(task, {"Question": question}, material.of_passages(shown), left_out)
+        messages = chat_findings.question(question, shown, left_out)
         return self._calls.ask("extract", messages, replies.ExtractShape, read)
+
+    def extract_all(self, readings: Sequence[Reading]) -> Sequence[Sequence[Finding]]:
+        """What `extract` finds for each, in as few calls as they fit into. What an answer leaves out is asked alone."""
+        found: dict[int, Sequence[Finding] | None] = {}
+        for places in material.of_one_call(readings):
+            if len(places) > 1:
+                found |= zip(places, self._extract_all([readings[place] for place in places]), strict=True)
+        return [
+            self.extract(reading.question, reading.passages) if (known := found.get(place)) is None else known
+            for place, reading in enumerate(readings)
+        ]
+
+    def _extract_all(self, readings: Sequence[Reading]) -> Sequence[Sequence[Finding] | None]:
+        """The findings for each; None where the answer has none of the task's number."""
+        shown = list({passage.passage_id: passage for one in readings for passage in one.passages}.values())
+
+        def read(reply: replies.ExtractAllShape) -> Sequence[Sequence[Finding] | None]:
+            drafts = {draft.task: draft.findings for draft in reply.tasks}
+            own = [{passage.passage_id for passage in reading.passages} for reading in readings]
+            return [
+                None if drafts.get(number) is None else chat_findings.findings(drafts[number], shown, only)
+                for number, only in enumerate(own, start=1)
+            ]
+
+        task = prompts.EXTRACT_ALL.format(most=chat_findings.MOST_FINDINGS)
+        pieces = [*material.of_readings(readings, shown), *material.of_passages(shown)]
+        messages = prompts.ask(task, {}, pieces)
+        alone = sum(prompts.size(chat_findings.question(one.question, one.passages)) for one in readings)
+        return self._calls.ask(
+            "extract",
+            messages,
+            replies.ExtractAllShape,
+            read,
+            batch=Batch(len(readings), alone / prompts.size(messages)),
+        )
 
     def synthesise(self, question: str, findings: Sequence[Finding], passages: Sequence[PassageText]) -> Answer:
         """One cited answer from `findings`. Without any the model is not asked: there is nothing to say."""
@@ -308,18 +338,3 @@ def _scope(
 def _queries(drafts: Iterable[str]) -> tuple[str, ...]:
     lines = (reading.line(query, TEXT_LENGTH) for query in drafts)
     return tuple(dict.fromkeys(filter(None, lines)))[:MOST_QUERIES]
-
-
-def _finding(draft: replies.FindingShape, shown: Sequence[PassageText]) -> Finding | None:
-    if not 1 <= draft.passage <= len(shown):
-        return None
-    passage = shown[draft.passage - 1]
-    quote = reading.standing(draft.quote, draft.statement, passage.text)
-    if not quote:
-        return None
-    return Finding(
-        statement=reading.line(draft.statement, TEXT_LENGTH),
-        passage_id=passage.passage_id,
-        quote=quote,
-        relevance=draft.relevance,
-    )

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from agents.graphs.brains.chat_prompts import head, tokens
 from agents.graphs.brains.chat_reading import TEXT_LENGTH, TITLE_LENGTH, line
-from agents.graphs.findings import Answer, Finding, PassageText, SourceOutline
+from agents.graphs.findings import Answer, Finding, PassageText, Reading, SourceOutline
 
 CONTEXT = 8_000  # tokens of texts in one call
 ORIGIN = 40  # tokens for where a text comes from
@@ -88,6 +88,34 @@ def of_passages(passages: Sequence[PassageText]) -> list[dict[str, object]]:
         {"passage": number, **_origin(passage), "text": head(passage.text, CONTEXT)}
         for number, passage in enumerate(passages, start=1)
     ]
+
+
+def of_readings(readings: Sequence[Reading], shown: Sequence[PassageText]) -> list[dict[str, object]]:
+    """The tasks, counted from 1, each with the numbers of its passages."""
+    numbers = {passage.passage_id: number for number, passage in enumerate(shown, start=1)}
+    return [
+        {
+            "task": place,
+            "question": line(reading.question, TEXT_LENGTH),
+            "passages": [numbers[passage.passage_id] for passage in reading.passages],
+        }
+        for place, reading in enumerate(readings, start=1)
+    ]
+
+
+def of_one_call(readings: Sequence[Reading]) -> Iterator[list[int]]:
+    """The places of readings in lists whose passages, each shown once, fit into one call."""
+    batch: list[int] = []
+    known: dict[str, int] = {}
+    for place, reading in enumerate(readings):
+        joined = known | {passage.passage_id: weight(passage) for passage in reading.passages}
+        if batch and sum(joined.values()) + ORIGIN * len(batch) > CONTEXT:
+            yield batch
+            batch, joined = [], {passage.passage_id: weight(passage) for passage in reading.passages}
+        batch.append(place)
+        known = joined
+    if batch:
+        yield batch
 
 
 def _origin(passage: PassageText) -> dict[str, object]:

@@ -47,6 +47,13 @@ findings. Each is one statement in your words, the number of its one passage, a 
 sentences copied from that passage letter by letter, and its relevance from 0 to 1. If they say \
 nothing about it, the list is empty."""
 
+EXTRACT_ALL = """\
+There are several tasks. Do each by itself, from the passages that it names alone: list what they say \
+that bears on its question, the most telling first, at most {most} findings. Each is one statement in \
+your words, the number of its one passage, a quote of at most two sentences copied from that passage \
+letter by letter, and its relevance from 0 to 1. Give the findings of every task under its number; if \
+its passages say nothing about its question, its list is empty."""
+
 SYNTHESISE = """\
 Answer the question from the findings. After each sentence put the numbers of the findings that \
 carry it, as [2] or [1][3]; a sentence that none carries must go. Say where findings disagree. Give \

@@ -99,6 +99,21 @@ class ExtractShape(Shape):
     findings: list[FindingShape]
 
 
+class TaskShape(Shape):
+    """The findings for one task."""
+
+    task: int
+    findings: list[FindingShape]
+
+
+class ExtractAllShape(Shape):
+    """The findings of some passages for several tasks."""
+
+    model_config = ConfigDict(title="extractall")
+
+    tasks: list[TaskShape]
+
+
 class SynthesiseShape(Shape):
     """The answer to a question."""
 
