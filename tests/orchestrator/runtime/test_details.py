@@ -8,13 +8,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from agents.checkpoints.encryption import Vault
+from agents.checkpoints.retention import Retention
 from agents.errors import DetailMissing, Fenced, InvalidInput
 from agents.graphs import delegation
 from agents.graphs.findings import Reference
 from agents.lifecycle import SessionStatus
 from agents.models import AgentSession, Detail, SessionWait
 from agents.roles import Level
-from agents.services import details, leases
+from agents.services import details, leases, prunings
 from orchestrator.actions import archives
 from orchestrator.runtime import runner
 from orchestrator.runtime.agent_types import graph_for
@@ -24,6 +25,7 @@ from tests import hoarders
 from tests.factories import make_member, make_mission, make_project, running
 from tests.hoarders import LENGTH, Errand
 from tests.orchestrator.runtime.conftest import run_all
+from tests.orchestrator.runtime.rewinds import fork, replay, states
 from tests.orchestrator.runtime.test_runner import fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -109,6 +111,22 @@ def test_a_step_that_is_redone_after_a_death_keeps_the_same_once():
     assert Detail.objects.get().reference == before.reference
 
 
+def test_a_step_that_is_replayed_or_goes_on_in_a_fork_fetches_the_same():
+    session = start("test.gatherer", Level.SPECIALIST, children=2)
+    run_all()
+    before = fresh(session).current_run.output
+    weighing = states(session)[-2].checkpoint_id
+    replay(session, weighing)
+    run_all()
+    replayed = fresh(session).current_run
+    assert (replayed.number, replayed.output) == (2, before)
+    forked = fork(session, weighing)  # a mission of its own that shares what the first one stored
+    run_all()
+    assert forked.root_id == forked.pk
+    assert fresh(forked).current_run.output == before
+    assert session.children.count() == Detail.objects.count() == 2
+
+
 def age_all() -> None:
     Detail.objects.update(kept_at=timezone.now() - LATER)
 
@@ -137,6 +155,17 @@ def test_a_detail_that_only_another_detail_names_stays():
     session.current_run.input = {}
     session.current_run.save()
     assert [details.forget_unnamed(session.space_id).values for _ in range(3)] == [1, 1, 0]
+
+
+def test_a_pass_that_prunes_collects_them_and_counts_them():
+    killed("gone")
+    start("test.keeper", name="stays")
+    run_all()
+    age_all()
+    size = len(Detail.objects.get(summary="notes of gone").body)
+    done = prunings.run({"test.keeper": Retention()})
+    assert (done.values, done.freed_bytes) == (1, size)
+    assert Detail.objects.get().summary == "notes of stays"
 
 
 def test_nothing_is_removed_where_states_cannot_be_searched():
