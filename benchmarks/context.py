@@ -17,6 +17,7 @@ from orchestrator.actions import missions as actions
 from tests.model_server import MODEL, ModelServer
 
 CHILDREN = (10, 85, 1000)
+BATCHES = ((1, 0), (3, 5_000))  # tasks in a batch, and tokens of what they read
 LENGTH = 6_000  # characters of a result
 PORT = 18431  # where its stack looks for the model
 PATIENCE = 300  # seconds
@@ -41,9 +42,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a mission took until its report was written; `most`: tasks in a batch."""
+    """What a mission took until its report was written; `most` tasks, of so many `tokens`, in a batch."""
 
     most: int
+    tokens_of_batch: int
     agents: int
     calls: int
     tokens: int
@@ -54,7 +56,7 @@ def run(project: Project, user: User) -> tuple[list[Held], list[Asked]]:
     """Both, one after the other. Raises RuntimeError where something does not end."""
     held = [_held(project, user, children) for children in CHILDREN]
     with ModelServer(port=PORT):
-        asked = [_asked(project, user, most) for most in (1, 3)]
+        asked = [_asked(project, user, most, size) for most, size in BATCHES]
     return held, asked
 
 
@@ -67,13 +69,14 @@ def _held(project: Project, user: User, children: int) -> Held:
     return Held(children, int(results), int(answer), int(state))
 
 
-def _asked(project: Project, user: User, most: int) -> Asked:
+def _asked(project: Project, user: User, most: int, size: int) -> Asked:
     draft = sources.Draft(new_id(), project, user, 100)
     for name in ("feeding", "mites", "swarming", "honey"):
         text = "\n\n".join(f"## {name} {number}\n\n{_section(name, number)}" for number in range(SECTIONS))
         sources.stage(draft, f"{name}.md", text.encode(), limits=Limits(max_bytes=100_000))
     mission = actions.start(user, project.pk, draft_id=draft.draft_id, objective=OBJECTIVE, model=f"openai:{MODEL}")
-    AgentSession.objects.filter(pk=mission.pk).update(metadata=mission.metadata | {"batching": {"most": most}})
+    rule = {"most": most, "tokens": size}
+    AgentSession.objects.filter(pk=mission.pk).update(metadata=mission.metadata | {"batching": rule})
     end = time.monotonic() + PATIENCE
     while not AgentSession.objects.filter(root=mission, agent_type="research.publisher").exists():
         if time.monotonic() > end:
@@ -83,7 +86,7 @@ def _asked(project: Project, user: User, most: int) -> Asked:
     taken = calls.aggregate(read=Sum("input_tokens"), written=Sum("output_tokens"))
     agents = AgentSession.objects.filter(root=mission).count()
     told = reuse.batched_in_mission(mission.pk)
-    return Asked(most, agents, calls.count(), taken["read"] + taken["written"], told)
+    return Asked(most, size, agents, calls.count(), taken["read"] + taken["written"], told)
 
 
 def _section(name: str, number: int) -> str:
@@ -116,7 +119,7 @@ def table(found: tuple[list[Held], list[Asked]]) -> str:
         ("tasks in a batch", "agents", "model calls", "tokens", "tokens, ratio", "said to be saved"),
         [
             (
-                f"up to {one.most}",
+                f"up to {one.most}, of {one.tokens_of_batch:,} tokens" if one.most > 1 else "one",
                 str(one.agents),
                 str(one.calls),
                 f"{one.tokens:,}",
