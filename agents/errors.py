@@ -21,6 +21,12 @@ class NotFound(DomainError):
     code = "not_found"
 
 
+class DetailMissing(NotFound):
+    """There is no such detail in this mission; it may have been removed."""
+
+    code = "detail_missing"
+
+
 class Forbidden(DomainError):
     """Your role does not allow this."""
 

@@ -17,8 +17,28 @@ CONNECTIONS = "10"  # of this process, as many as a worker's
 THREADS = "32"  # a polling parent holds a thread: 21 of them must not starve each other
 
 
-NAMES = ("hierarchy", "reads", "clients", "savers", "latency", "store", "joins", "answers", "rates", "parked", "crowds")
-OWN_STACKS = {"crowds": {"QUEENRIGHT_WORKER_THREADS": "100", "QUEENRIGHT_MAX_RUNNING": "200"}}
+NAMES = (
+    "hierarchy",
+    "reads",
+    "clients",
+    "savers",
+    "latency",
+    "store",
+    "joins",
+    "answers",
+    "rates",
+    "parked",
+    "crowds",
+    "context",
+)
+OWN_STACKS = {
+    "crowds": {"QUEENRIGHT_WORKER_THREADS": "100", "QUEENRIGHT_MAX_RUNNING": "200"},
+    "context": {
+        "QUEENRIGHT_MODEL": "openai:thoughtful-1",
+        "QUEENRIGHT_MODEL_BASE_URL": "http://127.0.0.1:18431/v1",
+        "QUEENRIGHT_MODEL_API_KEY": "none",
+    },
+}
 
 
 def main() -> int:
@@ -53,7 +73,7 @@ def _connect(stack: Stack) -> None:
 def _benchmarks(stack: Stack) -> Mapping[str, Callable[[], Any]]:
     """Each by its name: it measures, and gives its table."""
     from agents.models import Project, User
-    from benchmarks import answers, crowds, hierarchy, joins, latency, parked, reads, savers, store
+    from benchmarks import answers, context, crowds, hierarchy, joins, latency, parked, reads, savers, store
 
     user, project = User.objects.get(), Project.objects.get()
     return {
@@ -67,6 +87,7 @@ def _benchmarks(stack: Stack) -> Mapping[str, Callable[[], Any]]:
         "answers": lambda: answers.table(answers.run(project, user)),
         "rates": lambda: answers.rates_table(answers.rates(project, user)),
         "parked": lambda: parked.table(parked.run(stack, project, user)),
+        "context": lambda: context.table(context.run(project, user)),
         "crowds": lambda: crowds.table(crowds.run(project, user)),
     }
 

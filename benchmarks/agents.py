@@ -44,9 +44,11 @@ class Tree(Piece):
 
 
 class State(TypedDict, total=False):
-    """The input and what came of it."""
+    """The input and what came of it. `length` is that of a result, in characters."""
 
     below: list[int]
+    length: int
+    outcomes: list[Any]
     poll_seconds: float
     wait_seconds: float
     result: dict[str, Any]
@@ -160,6 +162,42 @@ def _asking() -> StateGraph[State, AgentContext, State, State]:
     return graph
 
 
+class Length(Piece):
+    """How many characters a result is to have."""
+
+    length: int
+
+
+def _gathering() -> StateGraph[State, AgentContext, State, State]:
+    """Has many agents bring long results, keeps what it gets of them, and takes them whole one by one."""
+
+    def gather(state: State, runtime: Runtime[AgentContext]) -> State:
+        tasks = [
+            ChildTask(agent_type="bench.brings", name=f"worker {number}", goal="", input=Length(length=state["length"]))
+            for number in range(state["below"][0])
+        ]
+        outcomes = runtime.context.team.delegate(tasks, key="work", reason="they bring")
+        return {"outcomes": [outcome.output for outcome in outcomes]}
+
+    def weigh(state: State, runtime: Runtime[AgentContext]) -> State:
+        whole = runtime.context.details.whole
+        return {"result": {"length": sum(len(whole(outcome)["text"]) for outcome in state["outcomes"])}}
+
+    graph = StateGraph(State, context_schema=AgentContext)
+    graph.add_node("gather", gather)
+    graph.add_node("weigh", weigh)
+    graph.add_edge(START, "gather")
+    graph.add_edge("gather", "weigh")
+    graph.add_edge("weigh", END)
+    return graph
+
+
+def _brings(state: State) -> State:
+    """Each result differs, so that none is stored for another."""
+    text = f"{random.random()} " + "what it found " * state["length"]
+    return {"result": {"summary": "What it found", "text": text[: state["length"]]}}
+
+
 @shared_task(name=NOTHING)
 def nothing() -> None:
     """What Celery itself takes for a task. Counted in Redis."""
@@ -169,6 +207,8 @@ def nothing() -> None:
 for _level in LEVELS:
     _register(_level)
 agent_types.register(AgentType("bench.waits", Level.WORKER, _waiting))
+agent_types.register(AgentType("bench.gathers", Level.SPECIALIST, _gathering, fan_out=MOST_CHILDREN))
+agent_types.register(AgentType("bench.brings", Level.WORKER, lambda: _graph(_brings)))
 agent_types.register(AgentType("bench.asks", Level.WORKER, _asking))
 registry.register(
     Tool(ASKS, "1", "Go on", Risk.LOW, Policy.ASK, idempotent=True, arguments=Nothing, run=lambda caller, given: {})

@@ -1,7 +1,9 @@
 """A mission's sources, as a graph sees them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
+
+from django.db.models import Func, IntegerField
 
 from agents.checkpoints.connections import scoped
 from agents.graphs.findings import PassageText, SourceOutline
@@ -11,6 +13,13 @@ from memory.models import MissionPassage, MissionSource
 from memory.services import sources
 
 MOST_HEADINGS = 40
+
+
+class OctetLength(Func):
+    """The bytes of a text."""
+
+    function = "octet_length"
+    output_field = IntegerField()
 
 
 class MissionSources:
@@ -59,6 +68,13 @@ class MissionSources:
         """These passages, in this order; unknown ids are left out."""
         with scoped():
             return self._texts([UUID(passage_id) for passage_id in passage_ids])
+
+    def lengths(self, passage_ids: Sequence[str]) -> Mapping[str, int]:
+        """About how many tokens these passages have, a token for three bytes."""
+        with scoped():
+            found = MissionPassage.objects.filter(pk__in=passage_ids, source__session_id=self._mission_id)
+            sizes = found.annotate(size=OctetLength("content")).values_list("pk", "size")
+            return {str(passage_id): -(-size // 3) for passage_id, size in sizes}
 
     def search(self, query: str, limit: int) -> Sequence[PassageText]:
         """The passages nearest to `query`, best first."""

@@ -107,6 +107,16 @@ def _extract(prompt: Prompt) -> Thought:
     return {"findings": findings[: prompt.most]}
 
 
+def _extract_all(prompt: Prompt) -> Thought:
+    by_number = {passage["passage"]: passage for passage in prompt.pieces.get("passage", [])}
+    tasks = []
+    for task in prompt.pieces["task"]:
+        own = {"passage": [by_number[number] for number in task["passages"]]}
+        alone = Prompt(prompt.most, {"Question": task["question"]}, own, prompt.outside)
+        tasks.append({"task": task["task"], **_extract(alone)})
+    return {"tasks": tasks}
+
+
 def _synthesise(prompt: Prompt) -> Thought:
     sentences = [f"{each['statement'].rstrip('.')} [{each['finding']}]." for each in prompt.pieces["finding"]]
     return {"text": " ".join(sentences), "confidence": 0.8, "missing": ""}
@@ -132,6 +142,7 @@ _THOUGHTS: Mapping[str, Callable[[Prompt], Thought]] = {
     "split": _split,
     "analyse": _analyse,
     "extract": _extract,
+    "extractall": _extract_all,
     "synthesise": _synthesise,
     "summarise": _summarise,
     "judge": _judge,

@@ -60,7 +60,8 @@ def delegate(state: ArchitectState, runtime: Context) -> ArchitectState:
 def synthesise(state: ArchitectState, runtime: Context) -> ArchitectState:
     """Draw the answers together and name what is missing."""
     context = runtime.context
-    answers = [Answer.model_validate(result) for result in delegation.results(state["outcomes"])]
+    outcomes = delegation.fetched(context, state["outcomes"])
+    answers = [Answer.model_validate(result) for result in delegation.results(outcomes)]
     domain = Domain.model_validate(state["domain"])
     context.voice.say(f"Drawing {len(answers)} answers together")
     summary = context.brain.summarise(with_instructions(state["objective"], state), domain.title, answers)
@@ -73,7 +74,7 @@ def synthesise(state: ArchitectState, runtime: Context) -> ArchitectState:
             "domain": domain.title,
             "summary": summary,
             "answers": [answer.model_dump(mode="json") for answer in answers],
-            "missing": delegation.missing(state["outcomes"]),
+            "missing": delegation.missing(outcomes),
         },
     }
 

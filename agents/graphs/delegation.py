@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from langgraph.runtime import Runtime
 
-from agents.errors import NothingToGoOn
+from agents.errors import DetailMissing, NothingToGoOn
 from agents.graphs.ports import AgentContext, ChildOutcome, ChildTask
 
 Outcomes = dict[str, dict[str, Any]]
@@ -45,6 +45,19 @@ def _outcome(child: ChildOutcome) -> dict[str, Any]:
         "missing": child.missing,
         "ended_at": child.ended_at.isoformat() if child.ended_at else None,
     }
+
+
+def fetched(context: AgentContext, outcomes: Outcomes) -> Outcomes:
+    """The outcomes with their results whole. One that is not kept any more counts as missing, and says so."""
+    return {key: _whole(context, outcome) for key, outcome in outcomes.items()}
+
+
+def _whole(context: AgentContext, outcome: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return outcome | {"output": context.details.whole(outcome["output"])}
+    except DetailMissing:
+        told = outcome["output"]["summary"]
+        return outcome | {"output": None, "missing": f"its result is not kept any more (it was: {told})"}
 
 
 def missing(outcomes: Outcomes) -> list[str]:

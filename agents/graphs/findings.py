@@ -9,6 +9,18 @@ class Piece(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Reference(Piece):
+    """Something that is kept in the mission, as short as others need it: `detail` is what it is fetched by.
+
+    `size` is that of its JSON, in bytes.
+    """
+
+    detail: str = Field(pattern=r"^[0-9a-f]{32}$")
+    kind: str
+    summary: str
+    size: int
+
+
 class SourceOutline(Piece):
     """A source, as short as a plan needs it."""
 
@@ -66,6 +78,13 @@ class Finding(Piece):
     passage_id: str
     quote: str = Field(description="Words of the passage that carry the statement, exactly as they stand there.")
     relevance: float = Field(ge=0, le=1)
+
+
+class Reading(Piece):
+    """A question and the passages that are read for it."""
+
+    question: str
+    passages: tuple[PassageText, ...]
 
 
 class Citation(Piece):

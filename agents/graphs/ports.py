@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -22,6 +22,8 @@ from agents.graphs.findings import (
     PassageText,
     Plan,
     Question,
+    Reading,
+    Reference,
     SourceOutline,
     WorkItem,
 )
@@ -65,6 +67,10 @@ class Brain(Protocol):
         """The worker's: what `passages` say about `question`, best first; empty when they say nothing."""
         ...
 
+    def extract_all(self, readings: Sequence[Reading]) -> Sequence[Sequence[Finding]]:
+        """The worker's, for several tasks at once: what `extract` finds for each of them, in their order."""
+        ...
+
     def synthesise(self, question: str, findings: Sequence[Finding], passages: Sequence[PassageText]) -> Answer:
         """The specialist's: one cited answer from `findings`; `passages` are the ones they name."""
         ...
@@ -80,7 +86,10 @@ class Brain(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one model call took. Tokens; cost in dollars; duration in milliseconds."""
+    """What one model call took. Tokens; cost in dollars; duration in milliseconds.
+
+    It was for several `tasks`: one call for each would have taken about the saved tokens and cost more.
+    """
 
     model: str
     purpose: str
@@ -89,6 +98,9 @@ class Usage:
     cost: str
     tries: int
     duration_ms: int
+    tasks: int = 1
+    saved_tokens: int = 0
+    saved_cost: str = "0"
     call_id: UUID = field(default_factory=new_id, compare=False)
 
     @property
@@ -160,6 +172,10 @@ class Sources(Protocol):
         """These passages, in this order; unknown ids are left out."""
         ...
 
+    def lengths(self, passage_ids: Sequence[str]) -> Mapping[str, int]:
+        """About how many tokens these passages have; unknown ids are left out."""
+        ...
+
     def search(self, query: str, limit: int) -> Sequence[PassageText]:
         """The passages nearest in meaning and words to `query`, best first."""
         ...
@@ -193,7 +209,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ChildTask:
-    """What a delegating agent asks of one child. `seconds` is how long it may take, `limits` its part of a budget."""
+    """What a delegating agent asks of one child. `seconds` is how long it may take, `limits` its part of a budget.
+
+    `reads` is what it is to read, of about so many `tokens`: by that, similar tasks are put together.
+    """
 
     agent_type: str
     name: str
@@ -201,13 +220,16 @@ class ChildTask:
     input: BaseModel
     seconds: float | None = None
     limits: Limits | None = None
+    reads: tuple[str, ...] = ()
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ChildOutcome:
     """How one child ended, and when. `output` is what its graph returned, None unless it succeeded.
 
-    `missing` says in words why there is no result; it is empty where there is one.
+    A long one is a `Reference` as JSON instead, of which `Details.whole` makes it. `missing` says in words why there
+    is no result; it is empty where there is one.
     """
 
     session_id: UUID
@@ -234,7 +256,8 @@ class Team(Protocol):
     ) -> Sequence[ChildOutcome]:
         """Start one child a task and wait for all, `needed` or any of them; outcomes in the order of `tasks`.
 
-        Once enough are back the others are stopped, or go on as long as this agent works.
+        Once enough are back the others are stopped, or go on as long as this agent works. Where all are waited for,
+        one agent may do several tasks, if its type says so; there is an outcome for each all the same.
 
         Nothing is held while it waits: the graph stops here and is called again. `key` names the question in
         its node, `reason` says in words what is waited for.
@@ -287,6 +310,22 @@ class Waiting(Protocol):
         ...
 
 
+class Details(Protocol):
+    """What is too long for states and messages: kept once in the mission, handed on by reference."""
+
+    def keep(self, kind: str, summary: str, body: Any) -> Reference:
+        """Keep `body`, which is JSON; the same body has the same reference, however often the step is run."""
+        ...
+
+    def fetch(self, reference: str) -> Any:
+        """The body. Raises DetailMissing where this mission has none, whether or not another one has."""
+        ...
+
+    def whole(self, value: Any) -> Any:
+        """The body where `value` is a reference as JSON, else `value`. Raises DetailMissing."""
+        ...
+
+
 class Inbox(Protocol):
     """What people tell the agent."""
 
@@ -309,6 +348,7 @@ class AgentContext:
     voice: Voice
     inbox: Inbox
     waiting: Waiting
+    details: Details
 
     @property
     def brain(self) -> Brain:

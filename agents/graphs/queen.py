@@ -85,6 +85,7 @@ def review(state: QueenState, runtime: Context) -> QueenState:
     outcomes = state["outcomes"]
     if delegation.should_ask_again(context, outcomes):
         return {}
+    outcomes = delegation.fetched(context, outcomes)
     delegation.require_some(outcomes)
     answers = _answers(outcomes)
     context.voice.say(f"Judging {len(answers)} answers")
@@ -104,7 +105,7 @@ def compose(state: QueenState, runtime: Context) -> QueenState:
     """Write the report."""
     context = runtime.context
     context.voice.say("Writing the report")
-    outcomes = state["outcomes"]
+    outcomes = delegation.fetched(context, state["outcomes"])
     answers = _answers(outcomes)
     reservations = state["coordination"]["validation_checkpoints"][-1]["reasons"]
     missing = [*delegation.missing(outcomes), *_missing_below(outcomes), *reservations]
@@ -141,7 +142,10 @@ def publish(state: QueenState, runtime: Context) -> QueenState:
         key="publication",
         reason="the report is to be published",
     )
-    return {"publication": outcome.output or {"published": False, "reason": outcome.error or outcome.status}}
+    return {
+        "publication": context.details.whole(outcome.output)
+        or {"published": False, "reason": outcome.error or outcome.status}
+    }
 
 
 def conclude(state: QueenState, runtime: Context) -> QueenState:

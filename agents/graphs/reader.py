@@ -1,9 +1,15 @@
-"""A worker that reads passages for a question, extracts what they say and remembers it."""
+"""A worker that reads passages for a question, extracts what they say and remembers it; or for several at once."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from agents.graphs.findings import Finding, PassageText, WorkItem
+from agents.errors import ModelMisbehaved
+from agents.graphs import batches
+from agents.graphs.findings import Finding, PassageText, Reading
+from agents.graphs.inputs import ReadingInput
 from agents.graphs.instructions import heeding, with_instructions
 from agents.graphs.ports import AgentContext
 from agents.graphs.states import WorkerState
@@ -16,76 +22,159 @@ Context = Runtime[AgentContext]
 
 
 def gather(state: WorkerState, runtime: Context) -> WorkerState:
-    """Search for the piece of work, then read each passage."""
+    """Search for each piece of work, then read each passage."""
     context = runtime.context
-    item = WorkItem.model_validate(state["item"])
-    ids = list(item.passage_ids)
-    for number, query in enumerate(item.queries):
+    tasks = _tasks(state)
+
+    def read(place: int, task: ReadingInput) -> list[dict[str, Any]]:
+        return _gather(context, task, prefix=f"{place}:" if len(tasks) > 1 else "")
+
+    found, failed = batches.each(tasks, read, alone=len(tasks) == 1)
+    passages = {piece["passage_id"]: piece for pieces in found.values() for piece in pieces}
+    words = sum(len(piece["text"].split()) for piece in passages.values())
+    return {
+        "passages": [
+            {"task": place} | {name: value for name, value in piece.items() if name != "text"}
+            for place, pieces in found.items()
+            for piece in pieces
+        ],
+        "failed": failed,
+        "task_execution": {
+            "assigned_tasks": [task.item.title for task in tasks.values()],
+            "progress": 0.5,
+            "resource_use": {"passages": len(passages), "words": words},
+        },
+        "coordination": {"batch": list(passages)},
+    }
+
+
+def _gather(context: AgentContext, task: ReadingInput, prefix: str) -> list[dict[str, Any]]:
+    """The passages of one piece of work. A call's key in a batch tells its task; a passage is read once for all."""
+    ids = list(task.item.passage_ids)
+    for number, query in enumerate(task.item.queries):
         context.voice.say(f"Searching for “{query}”")
         found = context.tools.call(
             "search_sources",
             {"query": query, "limit": MOST_HITS},
-            key=f"search:{number}",
+            key=f"{prefix}search:{number}",
             intent="I look for passages that my assignment did not name.",
         )
         ids.extend(hit["passage_id"] for hit in found["hits"])
     wanted = list(dict.fromkeys(ids))[:MOST_PASSAGES]
     context.voice.say(f"Reading {len(wanted)} passages")
-    read = [
+    return [
         context.tools.call(
             "read_passage", {"passage_id": passage_id}, key=f"read:{passage_id}", intent="I read what I was given."
         )
         for passage_id in wanted
     ]
-    return {
-        "passages": read,
-        "task_execution": {
-            "assigned_tasks": [item.title],
-            "progress": 0.5,
-            "resource_use": {"passages": len(read), "words": sum(len(piece["text"].split()) for piece in read)},
-        },
-        "coordination": {"batch": wanted},
-    }
 
 
 def extract(state: WorkerState, runtime: Context) -> WorkerState:
-    """Find what the passages say about the question."""
+    """Find what the passages say about each question."""
     context = runtime.context
-    passages = [PassageText.model_validate(piece) for piece in state["passages"]]
-    context.voice.say(f"Looking for what {len(passages)} passages say")
-    found = context.brain.extract(with_instructions(state["question"], state), passages)
-    return {
-        "findings": [finding.model_dump(mode="json") for finding in found],
-        "coordination": {"aggregation": [finding.statement for finding in found]},
+    texts = _texts(state, context)
+    context.voice.say(f"Looking for what {len(texts)} passages say")
+    readings = {
+        place: Reading(question=with_instructions(task.question, state), passages=_of_task(state, place, texts))
+        for place, task in _tasks(state).items()
+        if str(place) not in state.get("failed", {})
     }
+    found, failed = _extract(context, readings, alone=len(_tasks(state)) == 1)
+    findings = [{"task": place} | one.model_dump(mode="json") for place, some in found.items() for one in some]
+    return {
+        "findings": findings,
+        "failed": failed,
+        "coordination": {"aggregation": [finding["statement"] for finding in findings]},
+    }
+
+
+def _extract(
+    context: AgentContext, readings: Mapping[int, Reading], *, alone: bool
+) -> tuple[dict[int, list[Finding]], batches.Failures]:
+    """All at once if the brain can; one by one where its answer does not fit."""
+    try:
+        every = context.brain.extract_all(list(readings.values()))
+        return {place: list(found) for place, found in zip(readings, every, strict=True)}, {}
+    except ModelMisbehaved:
+        if alone:
+            raise
+
+    def one(place: int, reading: Reading) -> list[Finding]:
+        return list(context.brain.extract(reading.question, reading.passages))
+
+    return batches.each(readings, one, alone=False)
 
 
 def remember(state: WorkerState, runtime: Context) -> WorkerState:
-    """Keep the best findings, check them, and report."""
+    """Keep the best findings of each task, check them, and report."""
     context = runtime.context
-    findings = [Finding.model_validate(piece) for piece in state["findings"]]
-    for number, finding in enumerate(findings[:MOST_REMEMBERED]):
-        context.tools.call(
-            "remember",
-            {
-                "statement": finding.statement,
-                "passage_id": finding.passage_id,
-                "importance": round(finding.relevance, 4),
-            },
-            key=f"remember:{number}",
-            intent="Later missions should find this.",
-        )
-    texts = {piece["passage_id"]: piece["text"] for piece in state["passages"]}
-    sound = sum(1 for finding in findings if finding.quote in texts.get(finding.passage_id, ""))
+    tasks = _tasks(state)
+    failed = state.get("failed", {})
+    findings = {place: _findings(state, place) for place in tasks if str(place) not in failed}
+
+    def keep(place: int, found: list[Finding]) -> list[Finding]:
+        for number, finding in enumerate(found[:MOST_REMEMBERED]):
+            _remember(context, finding, key=f"{f'{place}:' if len(tasks) > 1 else ''}remember:{number}")
+        return found
+
+    kept, lost = batches.each(findings, keep, alone=len(tasks) == 1)
+    texts = _texts(state, context)
+    every = [finding for some in kept.values() for finding in some]
+    sound = sum(1 for finding in every if _stands(finding, texts))
     context.voice.say(
-        f"{len(findings)} findings from {len(texts)} passages" if findings else "Found nothing that bears on it"
+        f"{len(every)} findings from {len(texts)} passages" if every else "Found nothing that bears on it"
     )
-    return {
-        "task_execution": {"progress": 1.0},
-        "coordination": {"self_check": {"findings": len(findings), "quotes_found": sound}},
-        "performance": {"accuracy": round(sound / len(findings), 4) if findings else 1.0},
-        "result": {"findings": state["findings"]},
+    outputs = {
+        place: {"findings": [finding.model_dump(mode="json") for finding in some]} for place, some in kept.items()
     }
+    names = [task.item.title for task in tasks.values()]
+    return {
+        "failed": lost,
+        "task_execution": {"progress": 1.0},
+        "coordination": {"self_check": {"findings": len(every), "quotes_found": sound}},
+        "performance": {"accuracy": round(sound / len(every), 4) if every else 1.0},
+        "result": outputs[0] if len(tasks) == 1 else batches.results(outputs, names, {**failed, **lost}),
+    }
+
+
+def _stands(finding: Finding, texts: Mapping[str, PassageText]) -> bool:
+    return finding.passage_id in texts and finding.quote in texts[finding.passage_id].text
+
+
+def _remember(context: AgentContext, finding: Finding, key: str) -> None:
+    context.tools.call(
+        "remember",
+        {
+            "statement": finding.statement,
+            "passage_id": finding.passage_id,
+            "importance": round(finding.relevance, 4),
+        },
+        key=key,
+        intent="Later missions should find this.",
+    )
+
+
+def _tasks(state: WorkerState) -> dict[int, ReadingInput]:
+    """The worker's tasks by their places: those of a batch, or its one."""
+    given = state.get("tasks") or [{"question": state["question"], "item": state["item"]}]
+    return dict(enumerate(map(ReadingInput.model_validate, given)))
+
+
+def _texts(state: WorkerState, context: AgentContext) -> dict[str, PassageText]:
+    """The passages that were read, by id. A state names them; their texts stay in the sources."""
+    ids = dict.fromkeys(piece["passage_id"] for piece in state["passages"])
+    return {passage.passage_id: passage for passage in context.sources.passages(list(ids))}
+
+
+def _of_task(state: WorkerState, place: int, texts: Mapping[str, PassageText]) -> tuple[PassageText, ...]:
+    named = (piece["passage_id"] for piece in state["passages"] if piece.get("task", 0) == place)
+    return tuple(texts[passage_id] for passage_id in named if passage_id in texts)
+
+
+def _findings(state: WorkerState, place: int) -> list[Finding]:
+    found = (piece for piece in state["findings"] if piece.get("task", 0) == place)
+    return [Finding.model_validate({key: value for key, value in piece.items() if key != "task"}) for piece in found]
 
 
 def build() -> StateGraph[WorkerState, AgentContext, WorkerState, WorkerState]:

@@ -12,6 +12,7 @@ from agents.graphs.states import SpecialistState
 
 MOST_ITEMS = 3
 MOST_PASSAGES = 24
+UNKNOWN = 2_000  # tokens that a worker may find which is given no passages
 
 Context = Runtime[AgentContext]
 
@@ -53,12 +54,15 @@ def delegate(state: SpecialistState, runtime: Context) -> SpecialistState:
     planned = [WorkItem.model_validate(piece) for piece in state["worker_coordination"]["distribution"]]
     items: list[WorkItem] = delegation.unanswered(planned, known)
     context.voice.say(f"Sending {len(items)} {'worker' if len(items) == 1 else 'workers'} to read")
+    lengths = context.sources.lengths([passage_id for item in items for passage_id in item.passage_ids])
     tasks = [
         ChildTask(
             agent_type="research.reader",
             name=item.title,
             goal=f"Read {item.title} for: {item.question}",
             input=ReadingInput(question=item.question, item=item),
+            reads=item.passage_ids,
+            tokens=sum(lengths.get(passage_id, 0) for passage_id in item.passage_ids) or UNKNOWN,
         )
         for item in items
     ]
@@ -74,17 +78,16 @@ def answer(state: SpecialistState, runtime: Context) -> SpecialistState:
     """Check that each quote stands in its passage, then write the answer."""
     context = runtime.context
     question = Question.model_validate(state["question"])
+    outcomes = delegation.fetched(context, state["outcomes"])
     findings = [
-        Finding.model_validate(piece)
-        for result in delegation.results(state["outcomes"])
-        for piece in result["findings"]
+        Finding.model_validate(piece) for result in delegation.results(outcomes) for piece in result["findings"]
     ]
     passages = context.sources.passages(list(dict.fromkeys(finding.passage_id for finding in findings)))
     texts = {passage.passage_id: " ".join(passage.text.split()) for passage in passages}
     sound = [finding for finding in findings if " ".join(finding.quote.split()) in texts.get(finding.passage_id, "")]
     context.voice.say(f"Writing the answer from {len(sound)} findings")
     written = context.brain.synthesise(with_instructions(question.text, state), sound, passages)
-    gaps = delegation.missing(state["outcomes"])
+    gaps = delegation.missing(outcomes)
     if gaps:
         written = written.model_copy(update={"missing": " ".join([written.missing, *gaps]).strip()})
     count = len(written.citations)

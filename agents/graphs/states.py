@@ -165,10 +165,12 @@ class WorkerPerformance(TypedDict, total=False):
 
 
 class WorkerState(TypedDict, total=False):
-    """The state of a worker that reads, or publishes."""
+    """The state of a worker that reads, or publishes. One with a batch has `tasks`: each a question and an item."""
 
     question: str
     item: Piece
+    tasks: list[Piece]
+    failed: Annotated[dict[str, str], operator.or_]
     report: Piece
     task_execution: Annotated[TaskExecution, merged]
     coordination: Annotated[BatchCoordination, merged]

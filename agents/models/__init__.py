@@ -3,6 +3,7 @@
 from agents.models.accounts import AuditEntry, Membership, Project, User
 from agents.models.budgets import Budget, Spending
 from agents.models.coordination import AgentCommunication, AgentCoordination, AgentParticipant, AgentWorkflow
+from agents.models.details import Detail
 from agents.models.events import AgentEvent, EventArchive, EventConsumer, EventHead, EventSnapshot
 from agents.models.letters import DeadLetter
 from agents.models.messages import AgentMessage, ModelCall
@@ -29,6 +30,7 @@ __all__ = [
     "Budget",
     "ChannelVersion",
     "DeadLetter",
+    "Detail",
     "EventArchive",
     "EventConsumer",
     "EventHead",

@@ -43,7 +43,8 @@ class AgentMessage(models.Model):
 class ModelCall(models.Model):
     """One call of a chat model: what it took and what it cost.
 
-    One that `is_reused` was not made: the answer to `answered_from` was kept. It saved what that one took.
+    One that `is_reused` was not made: the answer to `answered_from` was kept. It saved what that one took. One for
+    several `tasks` saved the others, and about so many tokens of what they would all have said.
     """
 
     call_id = models.UUIDField(primary_key=True, editable=False)
@@ -55,6 +56,7 @@ class ModelCall(models.Model):
     output_tokens = models.IntegerField(default=0)
     cost = models.DecimalField(max_digits=12, decimal_places=6, default=0)
     tries = models.IntegerField(default=1)
+    tasks = models.IntegerField(default=1, db_default=1)
     duration_ms = models.IntegerField()
     is_reused = models.BooleanField(default=False, db_default=False)
     answered_from = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="+")

@@ -68,7 +68,8 @@ class AgentSession(models.Model):
     started again: the new one then `stands_for` the old one. `kept` names tool calls that a rewind left standing:
     their results answer the same calls of this session, and of those below it. `move_id` is the event that gave it
     its status: what it does there is caused by that. `holds_below`: it was paused with all below it, so whom it starts
-    begins paused.
+    begins paused. `batch` lists its tasks where tasks of its delegation were put together: each with its name and the
+    `positions` there that it answers; else it is empty, and the session has the task of its own position.
     """
 
     session_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -96,6 +97,7 @@ class AgentSession(models.Model):
     forked_at = models.UUIDField(null=True)
     stands_for = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     kept = ArrayField(models.UUIDField(), default=list, db_default=[])
+    batch = models.JSONField(default=list, db_default=[])
 
     attempt = models.IntegerField(default=0, db_default=0)
     control = models.TextField(choices=choices(Control), default=Control.NONE, db_default="", blank=True)

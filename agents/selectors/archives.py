@@ -16,13 +16,16 @@ from agents.checkpoints.serializer import StrictSerializer
 from agents.checkpoints.threads import config_of
 from agents.events import rows
 from agents.events.rows import Row
-from agents.models import AgentSession, AgentState, EventHead, StateWrite
+from agents.models import AgentSession, AgentState, Detail, EventHead, StateWrite
+from agents.services import details
 from agents.services.archive_format import FORMAT, VERSION
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
+
+    from agents.checkpoints.encryption import Vault
 
 _SESSION = (
     "session_id", "agent_type", "level", "name", "goal", "activity", "status", "priority", "created_at", "started_at",
@@ -38,8 +41,11 @@ _TOOL = (
 )  # fmt: skip
 
 
-def pieces(session: AgentSession, saver: BaseCheckpointSaver[str]) -> Iterator[bytes]:
-    """The file of a session: its history of states as `saver` reads them, messages, tool calls and events."""
+def pieces(session: AgentSession, saver: BaseCheckpointSaver[str], vault: Vault) -> Iterator[bytes]:
+    """The file of a session: its history of states as `saver` reads them, messages, tool calls and events.
+
+    What these name by reference follows them, opened by `vault`.
+    """
     head = {"format": FORMAT, "version": VERSION, "exported_at": timezone.now(), "session": _session(session)}
     yield orjson.dumps(head)[:-1]
     yield from _section("runs", session.runs.order_by("number").values(*_RUN))
@@ -47,7 +53,9 @@ def pieces(session: AgentSession, saver: BaseCheckpointSaver[str]) -> Iterator[b
     yield from _section("tools", session.executions.order_by("created_at").values(*_TOOL).iterator())
     yield from _section("events", map(_event, _events(session)))
     damaged: list[UUID] = []
-    yield from _section("checkpoints", _checkpoints(session, saver, damaged))
+    named = dict.fromkeys(_references([list(session.runs.values_list("input", "output"))]))
+    yield from _section("checkpoints", _checkpoints(session, saver, damaged, named))
+    yield from _section("details", _details(session, list(named), vault))
     yield b',"damaged":' + orjson.dumps(damaged) + b"}\n"
 
 
@@ -91,9 +99,12 @@ def _event(row: Row) -> dict[str, Any]:
 
 
 def _checkpoints(
-    session: AgentSession, saver: BaseCheckpointSaver[str], damaged: list[UUID]
+    session: AgentSession, saver: BaseCheckpointSaver[str], damaged: list[UUID], named: dict[str, None]
 ) -> Iterator[dict[str, Any]]:
-    """A record for each checkpoint, oldest first, so that what it shares with earlier ones is written once."""
+    """A record for each checkpoint, oldest first, so that what it shares with earlier ones is written once.
+
+    The references in it are added to `named`.
+    """
     writers: dict[str, Writer] = {}
     known: set[str] = set()
     serde = StrictSerializer()
@@ -106,8 +117,27 @@ def _checkpoints(
         if found is None or found.checkpoint["id"] != str(row.checkpoint_id):  # an ancestor instead: damaged too
             damaged.append(row.checkpoint_id)
             continue
+        named.update(dict.fromkeys(_references([found.checkpoint["channel_values"], found.pending_writes])))
         writer = writers.setdefault(row.checkpoint_ns, Writer(serde, known))
         yield _checkpoint(row, found, writer)
+
+
+def _references(values: Any) -> Iterator[str]:
+    return (found.detail for found in details.references_in(values))
+
+
+def _details(session: AgentSession, named: list[str], vault: Vault) -> Iterator[dict[str, Any]]:
+    """A record for each detail that is named and still there, and for those that such a one names."""
+    known = set(named)
+    while named:
+        reference = named.pop()
+        row = Detail.objects.filter(space_id=session.space_id, reference=reference).first()
+        if row is None:
+            continue
+        body = details.fetch(session.space_id, reference, vault=vault)
+        named += (fresh := set(_references(body)) - known)
+        known |= fresh
+        yield {"detail": reference, "kind": row.kind, "summary": row.summary, "size": row.size, "body": body}
 
 
 def _checkpoint(row: AgentState, found: CheckpointTuple, writer: Writer) -> dict[str, Any]:

@@ -124,6 +124,16 @@ class CheckpointRecord(Record):
     tasks: list[WriteRecord]
 
 
+class DetailRecord(Record):
+    """What the session's states and results name by reference: `detail` is the reference."""
+
+    detail: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    kind: Short
+    summary: Text
+    size: Annotated[int, Field(ge=0)]
+    body: JsonValue
+
+
 class ArchiveRecord(Record):
     """The whole file. `damaged` are ids of checkpoints that could not be read when it was written."""
 
@@ -136,4 +146,5 @@ class ArchiveRecord(Record):
     tools: list[ToolRecord]
     events: list[EventRecord]
     checkpoints: list[CheckpointRecord]
+    details: list[DetailRecord] = []
     damaged: list[UUID]

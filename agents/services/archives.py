@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from agents.actor import Actor
 from agents.checkpoints.archives import ArchiveDamaged, Reader
+from agents.checkpoints.encryption import Vault
 from agents.checkpoints.saver import QueenrightSaver
 from agents.checkpoints.serializer import StrictSerializer
 from agents.checkpoints.threads import config_of
@@ -20,6 +21,7 @@ from agents.events.folds import fold
 from agents.events.reading import Stored
 from agents.events.types import Event, SessionImported
 from agents.events.upcasting import typed
+from agents.graphs.findings import Reference
 from agents.ids import derived_id, new_id
 from agents.lifecycle import FINAL, RunStatus, SessionStatus
 from agents.models import (
@@ -32,6 +34,7 @@ from agents.models import (
     User,
     ValueSpace,
 )
+from agents.services import details
 from agents.services.archive_format import FORMAT, VERSION, ArchiveRecord, CheckpointRecord, EventRecord
 
 _FRESH = {"session_id", "run_id", "message_id", "parent_id", "execution_id"}  # ids of ours in their place
@@ -58,9 +61,10 @@ def read(data: bytes) -> ArchiveRecord:
 
 
 def restore(
-    archive: ArchiveRecord, project: Project, saver: QueenrightSaver, *, user: User, actor: Actor
+    archive: ArchiveRecord, project: Project, saver: QueenrightSaver, vault: Vault, *, user: User, actor: Actor
 ) -> AgentSession:
-    """A new session with all that a file holds, its states stored by `saver`. Nothing that exists is changed.
+    """A new session with all that a file holds, its states stored by `saver`, what they name by reference in `vault`.
+    Nothing that exists is changed.
 
     Raises InvalidInput for a file that contradicts itself; then nothing is kept.
     """
@@ -70,6 +74,7 @@ def restore(
             session = _session(archive, project, user)
             _rows(archive, session)
             _checkpoints(archive, session, saver)
+            _details(archive, session, vault)
             _history(archive, session, events, actor)
             return session
     except (DataError, IntegrityError) as error:
@@ -195,6 +200,12 @@ def _versions(told: CheckpointRecord) -> dict[str, str]:
     if not set(told.channels) <= set(versions):
         raise ArchiveDamaged(f"The checkpoint {told.checkpoint_id} has a channel without a version.")
     return {name: str(version) for name, version in versions.items()}
+
+
+def _details(archive: ArchiveRecord, session: AgentSession, vault: Vault) -> None:
+    for told in archive.details:
+        reference = Reference(**told.model_dump(exclude={"body"}))
+        details.adopt(session, reference, told.body, vault=vault)
 
 
 def _event(told: EventRecord) -> Event:

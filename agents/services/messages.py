@@ -119,6 +119,9 @@ def charge(session: AgentSession, call_id: UUID, usage: Usage) -> None:
         output_tokens=usage.output_tokens,
         cost=Decimal(usage.cost),
         tries=usage.tries,
+        tasks=usage.tasks,
+        saved_tokens=usage.saved_tokens,
+        saved_cost=Decimal(usage.saved_cost),
         duration_ms=usage.duration_ms,
     )
     store.record(

@@ -19,7 +19,7 @@ from agents.events.digests import digest
 from agents.events.types import SessionPruned
 from agents.models import Pruning
 from agents.models.upkeep import Stage
-from agents.services import sessions
+from agents.services import details, sessions
 
 log = logging.getLogger(__name__)
 
@@ -210,6 +210,11 @@ def _sweep_all(pruning: Pruning, spaces: Sequence[UUID]) -> bool:
                     pruning, values=pruning.values + freed.values, freed_bytes=pruning.freed_bytes + freed.bytes
                 ):
                     return False
+            freed = details.forget_unnamed(space)
+            if freed.values and not _go_on(
+                pruning, values=pruning.values + freed.values, freed_bytes=pruning.freed_bytes + freed.bytes
+            ):
+                return False
             deletion.drop_space(space)
         except DatabaseError:
             log.warning("The space %s was not swept to the end.", space, exc_info=True)

@@ -35,7 +35,7 @@ _SET_GOING_BY_PEOPLE = FINAL | {SessionStatus.PAUSED}
 class Start:
     """What a new session needs: its type of agent, its name, its task in words, its graph's input.
 
-    `seconds` is how long it may take; it never gets longer than the one above it.
+    `seconds` is how long it may take; it never gets longer than the one above it. `batch` is as in the session.
     """
 
     agent_type: str
@@ -44,6 +44,7 @@ class Start:
     goal: str
     input: dict[str, Any]
     seconds: float | None = None
+    batch: Sequence[Mapping[str, Any]] = ()
 
 
 def lock(session_id: UUID) -> AgentSession:
@@ -135,6 +136,7 @@ def start_children(
             expires_at=deadlines.at_most(start.seconds, parent.expires_at),
             kept=parent.kept,
             stands_for=before.get(position),
+            batch=list(start.batch),
             move_id=new_id(),
         )
         for position, start in enumerate(starts)

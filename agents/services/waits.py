@@ -1,6 +1,6 @@
 """What sessions wait for: opened when a graph stops, answered once, counted down by children."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from agents.lifecycle import (
 )
 from agents.models import AgentSession, SessionWait
 from agents.roles import MAX_FAN_OUT, MAY_START, Level
-from agents.services import coordination, ledger, sessions, spending
+from agents.services import coordination, details, ledger, sessions, spending
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def delegate(
     if not starts:
         answer(session, wait, [])
         return []
-    before = _predecessors(session, wait) if session.kept else {}
+    before = _predecessors(session, wait, starts) if session.kept else {}
     children = sessions.start_children(session, wait, starts, actor=_actor(session), predecessors=before)
     for child in children:
         if child.stands_for:
@@ -88,14 +88,23 @@ def delegate(
     return children
 
 
-def _predecessors(session: AgentSession, wait: SessionWait) -> Mapping[int, AgentSession]:
+def _is_same(before: AgentSession, start: sessions.Start) -> bool:
+    """Had it the same tasks? They may be put together in another way now."""
+    return list(before.batch) == list(start.batch)
+
+
+def _predecessors(
+    session: AgentSession, wait: SessionWait, starts: Sequence[sessions.Start]
+) -> Mapping[int, AgentSession]:
     """Whom the same question started before a rewind, by position: here, or in what this session stems from."""
     place: AgentSession | None = session
     while place is not None:
         earlier = place.waits.filter(request__key=wait.request["key"]).exclude(pk=wait.pk).order_by("-created_at")
         for asked in earlier:
             if found := {child.position: child for child in asked.children.all()}:
-                return found
+                return {
+                    place: one for place, one in found.items() if place < len(starts) and _is_same(one, starts[place])
+                }
         place = place.stands_for or place.forked_from
     return {}
 
@@ -126,26 +135,56 @@ def count_down(child: AgentSession) -> None:
     answer_if_complete(parent, SessionWait.objects.get(pk=child.parent_wait_id))
 
 
-def outcomes(wait: SessionWait) -> list[dict[str, Any]]:
-    """How the children of a wait ended, in order of their tasks; one that still runs has its status and no output.
+def outcomes(session: AgentSession, wait: SessionWait) -> list[dict[str, Any]]:
+    """How the tasks of a locked session's wait ended, in their order; one still at work has its status and no output.
 
-    `missing` says in words why there is no result of a child; it is empty where there is one.
+    Long outputs are handed over by reference. `missing` says in words why there is none; it is empty where there is.
     """
     children = list(wait.children.select_related("current_run").order_by("position"))
     enough = f"it had not finished when {wait.succeeded} of {len(children)} were back"
     unfinished = f"{enough}, and {'goes on' if wait.others_go_on else 'is stopped'}"
-    return [
-        {
-            "session_id": str(child.pk),
-            "name": child.name,
-            "status": child.status,
-            "output": child.current_run.output if child.current_run else None,
-            "error": child.current_run.error if child.current_run else "",
-            "missing": _missing(child, unfinished),
-            "ended_at": child.finished_at.isoformat() if child.finished_at else None,
-        }
-        for child in children
-    ]
+    told = {place: one for child in children for place, one in _of_child(child, unfinished)}
+    found = [told[place] for place in sorted(told)]
+    outputs = details.shortened(session, [result for _, result in found])
+    return [outcome | {"output": output} for (outcome, _), output in zip(found, outputs, strict=True)]
+
+
+def _of_child(
+    child: AgentSession, unfinished: str
+) -> Iterator[tuple[int, tuple[dict[str, Any], details.Result | None]]]:
+    """The outcome of each task that a child had, by its place in the delegation, without its output; and its result."""
+    run = child.current_run
+    outcome = {
+        "session_id": str(child.pk),
+        "name": child.name,
+        "status": child.status,
+        "error": run.error if run else "",
+        "missing": _missing(child, unfinished),
+        "ended_at": child.finished_at.isoformat() if child.finished_at else None,
+    }
+    result = None if run is None or run.output is None else details.Result(run, run.output)
+    if not child.batch:
+        yield child.position, (outcome, result)
+    for place, task in enumerate(child.batch):
+        own = outcome | {"name": task["name"]}, result
+        if len(child.batch) > 1 and result is not None:
+            own = _of_task(own[0], result, place)
+        for position in task["positions"]:
+            yield position, own
+
+
+def _of_task(
+    outcome: dict[str, Any], whole: details.Result, place: int
+) -> tuple[dict[str, Any], details.Result | None]:
+    """One task of a batch that its agent went through: it may have failed where others did not."""
+    try:
+        told = whole.output["results"][place]
+        output, error = told["output"], str(told["error"])
+    except (LookupError, TypeError):
+        output, error = None, "its agent gave no result for it"
+    if output is not None:
+        return outcome, details.Result(whole.run, output, place)
+    return outcome | {"status": str(SessionStatus.FAILED), "error": error, "missing": f"it failed: {error}"}, None
 
 
 def _missing(child: AgentSession, unfinished: str) -> str:
@@ -254,7 +293,7 @@ def answer_if_complete(session: AgentSession, wait: SessionWait) -> None:
     wait.refresh_from_db()
     enough = wait.needs != ChildrenNeeded.ALL and wait.succeeded >= wait.needed
     if wait.kind == WaitKind.CHILDREN and wait.answered_at is None and (wait.remaining == 0 or enough):
-        answer(session, wait, outcomes(wait))
+        answer(session, wait, outcomes(session, wait))
 
 
 def is_awaited(child: AgentSession) -> bool:

@@ -16,14 +16,14 @@ from agents.models import AgentSession, User
 from agents.roles import Role
 from agents.selectors import archives as archived
 from agents.services import archives, audit
-from orchestrator.runtime.saving import saver, unfenced
+from orchestrator.runtime.saving import saver, unfenced, vault
 
 MOST_BYTES = 64 * 1024 * 1024
 
 
 def export_session(user: User, session_id: UUID) -> Iterator[bytes]:
     """The file of a session, piece by piece. Raises NotFound."""
-    return archived.pieces(access.session_for(user, session_id), saver())
+    return archived.pieces(access.session_for(user, session_id), saver(), vault())
 
 
 @causes.act()
@@ -37,6 +37,6 @@ def import_session(user: User, project_id: UUID, *, file: UploadedFile[bytes] | 
         raise InvalidInput("The file is too large.", fields={"file": told})
     archive = archives.read(file.read())
     with transaction.atomic():
-        session = archives.restore(archive, project, unfenced(), user=user, actor=person(user.pk))
+        session = archives.restore(archive, project, unfenced(), vault(), user=user, actor=person(user.pk))
         audit.record(user.pk, "session.import", project_id=project.pk, target=("session", session.pk))
     return session

@@ -13,6 +13,7 @@ from agents.checkpoints.retention import Retention
 from agents.errors import NotFound
 from agents.graphs import architect, publisher, queen, reader, specialist
 from agents.roles import Level
+from orchestrator.runtime.batching import Batching
 from orchestrator.runtime.durability import EVERY_STEP, Durability
 from orchestrator.runtime.saving import saver
 
@@ -24,7 +25,8 @@ class AgentType:
     """A kind of agent. `durability` says when its states are written, so what a death costs it.
 
     `retention` says which of them stay; None: all of them. `fan_out` is how many agents it may start at once; None:
-    as many as its level usually may.
+    as many as its level usually may. `batching` says which of its tasks one agent does together; None: none. Its graph
+    then takes an input with several `tasks`, and gives a result for each: see `agents.graphs.batches`.
     """
 
     name: str
@@ -33,6 +35,7 @@ class AgentType:
     durability: Durability = EVERY_STEP
     retention: Retention | None = USUAL_RETENTION
     fan_out: int | None = None
+    batching: Batching | None = None
 
 
 _TYPES: dict[str, AgentType] = {
@@ -41,7 +44,7 @@ _TYPES: dict[str, AgentType] = {
         AgentType("research.queen", Level.QUEEN, queen.build),
         AgentType("research.architect", Level.ARCHITECT, architect.build),
         AgentType("research.specialist", Level.SPECIALIST, specialist.build),
-        AgentType("research.reader", Level.WORKER, reader.build),
+        AgentType("research.reader", Level.WORKER, reader.build, batching=Batching()),
         AgentType("research.publisher", Level.WORKER, publisher.build),
     )
 }

@@ -5,6 +5,7 @@ from functools import cache, partial
 from agents.graphs.ports import AgentContext
 from agents.models import AgentRun, AgentSession
 from orchestrator.runtime.brains import EXTRACTIVE, brain_for
+from orchestrator.runtime.details import SessionDetails
 from orchestrator.runtime.durability import Held
 from orchestrator.runtime.guard import Guard
 from orchestrator.runtime.inbox import SessionInbox
@@ -34,9 +35,10 @@ def context_for(session: AgentSession, run: AgentRun, lease: Lease, held: Held |
             )
         ),
         sources=MissionSources(session.origin_id),
-        team=Delegation(),
+        team=Delegation(session.metadata),
         tools=Guard(lease, held),
         voice=voice,
         inbox=SessionInbox(lease, held),
         waiting=SessionWaiting(lease),
+        details=SessionDetails(lease, session),
     )

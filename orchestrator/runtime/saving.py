@@ -14,6 +14,7 @@ from langgraph.checkpoint.base import (
 )
 
 from agents.checkpoints import Permit
+from agents.checkpoints.encryption import Vault
 from agents.checkpoints.saver import QueenrightSaver
 from agents.services import damage
 from orchestrator.conf import state_keys
@@ -119,6 +120,13 @@ def unfenced() -> QueenrightSaver:
     """One for sessions that nobody can run, because the caller's transaction makes them."""
     keys = state_keys()
     return QueenrightSaver(key=keys.key, old_keys=keys.old)
+
+
+@cache
+def vault() -> Vault:
+    """What is stored beside the states is encrypted as they are."""
+    keys = state_keys()
+    return Vault(keys.key, keys.old)
 
 
 def _fence(config: RunnableConfig) -> Permit:

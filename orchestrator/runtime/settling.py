@@ -155,4 +155,5 @@ def _start(task: dict[str, Any]) -> Start:
         goal=task["goal"],
         input=task["input"],
         seconds=task.get("seconds"),
+        batch=task.get("batch", ()),
     )

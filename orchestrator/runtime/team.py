@@ -1,6 +1,6 @@
 """The agents below, as a graph sees them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,11 +8,18 @@ from uuid import UUID
 from agents.events.digests import digest
 from agents.graphs.ports import ChildOutcome, ChildTask
 from agents.lifecycle import ChildrenNeeded, WaitKind
+from memory import embedders
+from orchestrator.runtime import agent_types
 from orchestrator.runtime.asking import ask
+from orchestrator.runtime.batching import Batching, put_together
 
 
 class Delegation:
     """Starts children by asking for them: the rows are made when the agent has parked, never in the node."""
+
+    def __init__(self, metadata: Mapping[str, Any]) -> None:
+        """`metadata` is the mission's, which may say how its tasks are put together."""
+        self._metadata = metadata
 
     def delegate(
         self,
@@ -41,7 +48,7 @@ class Delegation:
             f"children:{key}:{digest(asked)[:16]}",
             subject=_subject(tasks),
             reason=reason,
-            tasks=asked,
+            tasks=self._put_together(tasks, asked) if needs is ChildrenNeeded.ALL else asked,
             needs=str(needs),
             needed=needed,
             others_go_on=others_go_on,
@@ -58,6 +65,15 @@ class Delegation:
             )
             for child in answer
         ]
+
+    def _put_together(self, tasks: Sequence[ChildTask], asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The agents to ask for: the tasks as they are, unless some are put together."""
+        made = put_together(tasks, self._rule, lambda texts: embedders.active().embed(texts))
+        return asked if len(made) == len(tasks) else [one.asked() for one in made]
+
+    def _rule(self, agent_type: str) -> Batching | None:
+        rule = agent_types.agent_type(agent_type).batching
+        return rule and rule.of_mission(self._metadata)
 
 
 def _subject(tasks: Sequence[ChildTask]) -> str:

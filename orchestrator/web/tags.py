@@ -17,6 +17,7 @@ from agents.ids import new_id
 from agents.lifecycle import ApprovalStatus, Control, ExecutionStatus, Risk, SessionStatus
 from agents.models import AgentSession, Approval, ToolExecution
 from agents.selectors.missions import AgentRow
+from agents.selectors.reuse import tasks_in
 from agents.selectors.standing import Standing, standing
 from memory.search import MemoryHit
 from orchestrator.web import drawing, markdown, rewind_words, state_values, words
@@ -25,6 +26,7 @@ register = template.Library()
 
 FILTERS: dict[str, Callable[[Any], Any]] = {
     "spelled": words.spelled,
+    "tasks_in": tasks_in,
     "amount": words.amount,
     "dollars": words.dollars,
     "size": words.size,

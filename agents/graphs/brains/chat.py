@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from agents.errors import ModelUnavailable
+from agents.graphs.brains import chat_findings
 from agents.graphs.brains import chat_material as material
 from agents.graphs.brains import chat_prompts as prompts
 from agents.graphs.brains import chat_reading as reading
 from agents.graphs.brains import chat_replies as replies
-from agents.graphs.brains.chat_calls import LONGEST_BACKOFF, ModelAddress, ModelCalls, Patience, Prices
+from agents.graphs.brains.chat_calls import LONGEST_BACKOFF, Batch, ModelAddress, ModelCalls, Patience, Prices
 from agents.graphs.brains.chat_names import OPENAI, check_name, provider_and_model
 from agents.graphs.brains.chat_reading import TEXT_LENGTH, TITLE_LENGTH
 from agents.graphs.findings import (
@@ -23,16 +24,21 @@ from agents.graphs.findings import (
     PassageText,
     Plan,
     Question,
+    Reading,
     SourceOutline,
     WorkItem,
 )
 from agents.graphs.ports import Account, Line, Recall
 
+Result = TypeVar("Result")
+Detailed = TypeVar("Detailed", replies.SummariseShape, replies.JudgeShape)
+
 __all__ = ["ChatBrain", "check_name", "connect"]
 
 MOST_QUERIES = 5
-MOST_FINDINGS = 12  # of one call
 MOST_REASONS = 10
+MOST_ROUNDS = 3  # of one question, with what the model wants to see in full
+MOST_WHOLE = 8  # answers that it gets in full in one round
 NOTHING_SAID = "The sources say nothing about this."
 NOTHING_ANSWERED = "No question was answered."
 KEY_OF_KEYLESS = "none"  # the client wants a key even where a local server does not
@@ -67,7 +73,8 @@ class ChatBrain:
             return Plan(approach=reading.line(reply.approach, TEXT_LENGTH), domains=tuple(domains))
 
         pieces = [*material.of_sources(sources), *material.of_passages(shown)]
-        messages = prompts.ask(prompts.PLAN.format(most=most), {"Objective": objective}, pieces)
+        left_out = material.names(passages, shown)
+        messages = prompts.ask(prompts.PLAN.format(most=most), {"Objective": objective}, pieces, left_out)
         return self._calls.ask("plan", messages, replies.PlanShape, read)
 
     def split(
@@ -89,7 +96,9 @@ class ChatBrain:
             ]
 
         told = {"Objective": objective, "Domain": domain.title, "Focus": domain.focus}
-        messages = prompts.ask(prompts.SPLIT.format(most=most), told, material.of_passages(shown))
+        messages = prompts.ask(
+            prompts.SPLIT.format(most=most), told, material.of_passages(shown), material.names(passages, shown)
+        )
         return self._calls.ask("split", messages, replies.SplitShape, read)
 
     def analyse(self, question: Question, passages: Sequence[PassageText], *, most: int) -> Sequence[WorkItem]:
@@ -111,7 +120,10 @@ class ChatBrain:
             ]
 
         messages = prompts.ask(
-            prompts.ANALYSE.format(most=most), {"Question": question.text}, material.of_passages(shown)
+            prompts.ANALYSE.format(most=most),
+            {"Question": question.text},
+            material.of_passages(shown),
+            material.names(passages, shown),
         )
         return self._calls.ask("analyse", messages, replies.AnalyseShape, read)
 
@@ -122,22 +134,51 @@ class ChatBrain:
         stand in its passage is left out.
         """
         for batch in material.batches(passages):
-            if findings := self._extract(question, batch):
+            if findings := self._extract(question, batch, material.names(passages, batch)):
                 return findings
         return []
 
-    def _extract(self, question: str, shown: Sequence[PassageText]) -> Sequence[Finding]:
+    def _extract(self, question: str, shown: Sequence[PassageText], left_out: Sequence[str]) -> Sequence[Finding]:
         def read(reply: replies.ExtractShape) -> Sequence[Finding]:
-            findings = {
-                (finding.passage_id, finding.quote): finding
-                for draft in reversed(reply.findings[:MOST_FINDINGS])
-                if (finding := _finding(draft, shown))
-            }
-            return sorted(reversed(findings.values()), key=lambda finding: -finding.relevance)
+            return chat_findings.findings(reply.findings, shown, {passage.passage_id for passage in shown})
 
-        task = prompts.EXTRACT.format(most=MOST_FINDINGS)
-        messages = prompts.ask(task, {"Question": question}, material.of_passages(shown))
+        messages = chat_findings.question(question, shown, left_out)
         return self._calls.ask("extract", messages, replies.ExtractShape, read)
+
+    def extract_all(self, readings: Sequence[Reading]) -> Sequence[Sequence[Finding]]:
+        """What `extract` finds for each, in as few calls as they fit into. What an answer leaves out is asked alone."""
+        found: dict[int, Sequence[Finding] | None] = {}
+        for places in material.of_one_call(readings):
+            if len(places) > 1:
+                found |= zip(places, self._extract_all([readings[place] for place in places]), strict=True)
+        return [
+            self.extract(reading.question, reading.passages) if (known := found.get(place)) is None else known
+            for place, reading in enumerate(readings)
+        ]
+
+    def _extract_all(self, readings: Sequence[Reading]) -> Sequence[Sequence[Finding] | None]:
+        """The findings for each; None where the answer has none of the task's number."""
+        shown = list({passage.passage_id: passage for one in readings for passage in one.passages}.values())
+
+        def read(reply: replies.ExtractAllShape) -> Sequence[Sequence[Finding] | None]:
+            drafts = {draft.task: draft.findings for draft in reply.tasks}
+            own = [{passage.passage_id for passage in reading.passages} for reading in readings]
+            return [
+                None if drafts.get(number) is None else chat_findings.findings(drafts[number], shown, only)
+                for number, only in enumerate(own, start=1)
+            ]
+
+        task = prompts.EXTRACT_ALL.format(most=chat_findings.MOST_FINDINGS)
+        pieces = [*material.of_readings(readings, shown), *material.of_passages(shown)]
+        messages = prompts.ask(task, {}, pieces)
+        alone = sum(prompts.size(chat_findings.question(one.question, one.passages)) for one in readings)
+        return self._calls.ask(
+            "extract",
+            messages,
+            replies.ExtractAllShape,
+            read,
+            batch=Batch(len(readings), alone / prompts.size(messages)),
+        )
 
     def synthesise(self, question: str, findings: Sequence[Finding], passages: Sequence[PassageText]) -> Answer:
         """One cited answer from `findings`. Without any the model is not asked: there is nothing to say."""
@@ -157,7 +198,9 @@ class ChatBrain:
                 missing=reading.line(reply.missing, TEXT_LENGTH),
             )
 
-        messages = prompts.ask(prompts.SYNTHESISE, {"Question": question}, material.of_findings(shown, passages))
+        left_out = [reading.line(finding.statement, TITLE_LENGTH) for finding in findings if finding not in shown]
+        pieces = material.of_findings(shown, passages)
+        messages = prompts.ask(prompts.SYNTHESISE, {"Question": question}, pieces, left_out)
         return self._calls.ask("synthesise", messages, replies.SynthesiseShape, read)
 
     def summarise(self, objective: str, title: str, answers: Sequence[Answer]) -> str:
@@ -165,10 +208,11 @@ class ChatBrain:
         if not answers:
             return NOTHING_ANSWERED
         told = {"Objective": objective, "Title": title}
-        messages = prompts.ask(prompts.SUMMARISE, told, material.of_answers(answers))
-        return self._calls.ask(
-            "summarise", messages, replies.SummariseShape, lambda reply: reading.without_marks(reply.summary)
-        )
+
+        def read(reply: replies.SummariseShape) -> str:
+            return reading.without_marks(reply.summary)
+
+        return self._ask_about("summarise", prompts.SUMMARISE, told, answers, replies.SummariseShape, read)
 
     def judge(self, objective: str, answers: Sequence[Answer]) -> Judgement:
         """The model's judgement, except that an answer that neither cites nor admits a gap never passes."""
@@ -188,8 +232,31 @@ class ChatBrain:
                 reasons=(*uncited, *filter(None, reasons)),
             )
 
-        messages = prompts.ask(prompts.JUDGE, {"Objective": objective}, material.of_answers(answers))
-        return self._calls.ask("judge", messages, replies.JudgeShape, read)
+        told = {"Objective": objective}
+        return self._ask_about("judge", prompts.JUDGE, told, answers, replies.JudgeShape, read)
+
+    def _ask_about(
+        self,
+        purpose: str,
+        task: str,
+        told: Mapping[str, str],
+        answers: Sequence[Answer],
+        shape: type[Detailed],
+        read: Callable[[Detailed], Result],
+    ) -> Result:
+        """Ask about answers, which are shortened where they are many; again with those that the model wants in full."""
+        whole: set[int] = set()
+        for rounds_left in reversed(range(MOST_ROUNDS)):
+            pieces = material.of_answers(answers, whole)
+            shortened = {piece["answer"] for piece in pieces if "shortened" in piece} - whole
+            offer = f"\n{prompts.DETAILS}" if rounds_left and shortened else ""
+            messages = prompts.ask(f"{task}{offer}", told, pieces)
+            result, wanted = self._calls.ask(purpose, messages, shape, lambda reply: (read(reply), reply.details))
+            fresh = [number for number in dict.fromkeys(wanted) if number in shortened][:MOST_WHOLE]
+            if not (offer and fresh):
+                break
+            whole.update(fresh)
+        return result
 
 
 def connect(
@@ -271,18 +338,3 @@ def _scope(
 def _queries(drafts: Iterable[str]) -> tuple[str, ...]:
     lines = (reading.line(query, TEXT_LENGTH) for query in drafts)
     return tuple(dict.fromkeys(filter(None, lines)))[:MOST_QUERIES]
-
-
-def _finding(draft: replies.FindingShape, shown: Sequence[PassageText]) -> Finding | None:
-    if not 1 <= draft.passage <= len(shown):
-        return None
-    passage = shown[draft.passage - 1]
-    quote = reading.standing(draft.quote, draft.statement, passage.text)
-    if not quote:
-        return None
-    return Finding(
-        statement=reading.line(draft.statement, TEXT_LENGTH),
-        passage_id=passage.passage_id,
-        quote=quote,
-        relevance=draft.relevance,
-    )

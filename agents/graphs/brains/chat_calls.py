@@ -85,6 +85,17 @@ class Prices:
         return (self.input * input_tokens + self.output * output_tokens).scaleb(-6)
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A call for so many tasks. One for each would have had `times` as many tokens to read."""
+
+    tasks: int = 1
+    times: float = 1.0
+
+
+ALONE = Batch()
+
+
 @dataclass(slots=True)
 class Tally:
     """What the tries of one call took so far. A server that reports no usage adds no tokens."""
@@ -147,6 +158,7 @@ class ModelCalls:
         messages: Sequence[Message],
         shape: type[Reply],
         read: Callable[[Reply], Result],
+        batch: Batch = ALONE,
     ) -> Result:
         """What `read` makes of the model's answer in `shape`; its ValueError asks the model to mend it.
 
@@ -163,12 +175,13 @@ class ModelCalls:
             understood = self._converse(messages, shape, read, tally)
             return understood.result
         finally:
-            usage = self._usage(purpose, tally, time.monotonic() - started)
+            usage = self._usage(purpose, tally, time.monotonic() - started, batch if understood else ALONE)
             self._account.charge(usage)
             if self._recall and understood:
                 self._recall.keep(self._address.name, asked, understood.reply, usage)
 
-    def _usage(self, purpose: str, tally: Tally, seconds: float) -> Usage:
+    def _usage(self, purpose: str, tally: Tally, seconds: float, batch: Batch) -> Usage:
+        spared = max(0, round(tally.input_tokens / max(tally.tries, 1) * (batch.times - 1)))
         return Usage(
             model=self._address.name,
             purpose=purpose,
@@ -177,6 +190,9 @@ class ModelCalls:
             cost=f"{self._prices.cost(tally.input_tokens, tally.output_tokens):f}",
             tries=tally.tries,
             duration_ms=round(seconds * 1000),
+            tasks=batch.tasks,
+            saved_tokens=spared,
+            saved_cost=f"{self._prices.cost(spared, 0):f}",
         )
 
     def _converse(

@@ -99,6 +99,21 @@ class ExtractShape(Shape):
     findings: list[FindingShape]
 
 
+class TaskShape(Shape):
+    """The findings for one task."""
+
+    task: int
+    findings: list[FindingShape]
+
+
+class ExtractAllShape(Shape):
+    """The findings of some passages for several tasks."""
+
+    model_config = ConfigDict(title="extractall")
+
+    tasks: list[TaskShape]
+
+
 class SynthesiseShape(Shape):
     """The answer to a question."""
 
@@ -115,6 +130,7 @@ class SummariseShape(Shape):
     model_config = ConfigDict(title="summarise")
 
     summary: SomeWords
+    details: Numbers
 
 
 class JudgeShape(Shape):
@@ -125,3 +141,4 @@ class JudgeShape(Shape):
     passed: bool
     score: Share
     reasons: list[Words] = Field(default_factory=list)
+    details: Numbers

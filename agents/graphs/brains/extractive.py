@@ -19,6 +19,7 @@ from agents.graphs.findings import (
     PassageText,
     Plan,
     Question,
+    Reading,
     SourceOutline,
     WorkItem,
 )
@@ -56,6 +57,10 @@ class ExtractiveBrain:
     def extract(self, question: str, passages: Sequence[PassageText]) -> Sequence[Finding]:
         """Pick the statements that bear on the question."""
         return reading.extract(question, passages, embed=self._embed)
+
+    def extract_all(self, readings: Sequence[Reading]) -> Sequence[Sequence[Finding]]:
+        """One after the other: there is no call to save."""
+        return [self.extract(reading.question, reading.passages) for reading in readings]
 
     def synthesise(self, question: str, findings: Sequence[Finding], passages: Sequence[PassageText]) -> Answer:
         """Put the best statements together, each with its citation."""

@@ -87,6 +87,7 @@ def _context(request: HttpRequest, mission: AgentSession, chrome: Chrome) -> dic
         "limit_fields": SimpleLazyObject(lambda: limit_form.fields_of(spent)),  # type: ignore[arg-type]  # a lazy list
         "usage": SimpleLazyObject(lambda: missions.usage(ModelCall.objects.filter(session__root=mission))),
         "saved": SimpleLazyObject(lambda: reuse.by_mission(mission.pk)),
+        "batched": SimpleLazyObject(lambda: reuse.batched_in_mission(mission.pk)),
         "tab": tab if tab in TABS else "result" if mission.status == "succeeded" and not tab else "activity",
         **_details(mission, more=request.GET.get("more") == "1"),
     }

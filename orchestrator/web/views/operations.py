@@ -30,6 +30,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "breaker_limits": breaker_limits(),
         "rates": rates(),
         "saved": SimpleLazyObject(partial(reuse.by_project, chrome.project.pk)),
+        "batched": SimpleLazyObject(partial(reuse.batched_in_project, chrome.project.pk)),
         "reuse_limits": reuse_limits(),
         "letters": SimpleLazyObject(lambda: letter_selectors.waiting(chrome.user).count()),
     }

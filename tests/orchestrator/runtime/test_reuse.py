@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from agents.lifecycle import ExecutionStatus, ReuseKind, SessionStatus
+from agents.lifecycle import ExecutionStatus, Policy, ReuseKind, Risk, SessionStatus
 from agents.models import KeptResult, ModelCall, ToolExecution
 from agents.selectors import reuse as selectors
 from agents.services import reuse
@@ -154,3 +154,67 @@ def test_a_newer_result_takes_the_place_of_the_older():
     kept = reuse.find(work(project))
     assert (kept.result, kept.tokens, kept.hits) == ({"n": 1}, 1, 1)
     assert not ModelCall.objects.exists()
+
+
+def call_of(session, number: int, **fields) -> None:
+    """A row of the ledger as some past of its session left it."""
+    ToolExecution.objects.create(
+        execution_id=uuid4(),
+        project=session.project,
+        session=session,
+        call_key=f"call:{number}",
+        tool_name="look_around",
+        tool_version="1",
+        risk=Risk.LOW,
+        policy=Policy.RUN,
+        input_digest="",
+        **{"status": ExecutionStatus.COMPLETED} | fields,
+    )
+
+
+def model_call_of(session, **fields) -> None:
+    ModelCall.objects.create(call_id=uuid4(), project=session.project, session=session, duration_ms=1, **fields)
+
+
+PASTS = {
+    "a call that ran": ({}, (1, 0)),
+    "one that was answered by a kept result": ({"is_reused": True}, (1, 1)),
+    "one that was tried three times": ({"tries": 3}, (1, 0)),
+    "one that failed": ({"status": ExecutionStatus.FAILED}, (1, 0)),
+    "one that was refused": ({"status": ExecutionStatus.REFUSED}, (0, 0)),
+    "one that a rewind went behind": ({"superseded_at": timezone.now()}, (1, 0)),
+    "a reused one that a rewind went behind": ({"is_reused": True, "superseded_at": timezone.now()}, (1, 1)),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("past", PASTS)
+def test_each_past_of_a_call_counts_once_or_not_at_all(past):
+    session = make_mission()
+    fields, (calls, reused) = PASTS[past]
+    call_of(session, 1, **fields)
+    found = selectors.by_mission(session.pk)
+    assert (found.calls, found.reused) == (calls, reused)
+    assert selectors.by_project(session.project_id) == found
+
+
+@pytest.mark.django_db
+def test_a_fork_s_copy_of_a_call_is_no_call_of_its_own():
+    origin = make_mission()
+    fork = make_mission(origin.project)
+    call_of(origin, 1)
+    call_of(fork, 1, kept_from=ToolExecution.objects.get(session=origin))
+    call_of(fork, 2, is_reused=True)
+    assert (selectors.by_mission(fork.pk).calls, selectors.by_mission(fork.pk).rate) == (1, 100)
+    assert (selectors.by_project(origin.project_id).calls, selectors.by_project(origin.project_id).rate) == (2, 50)
+
+
+@pytest.mark.django_db
+def test_what_batches_saved_is_not_said_to_be_reused_and_the_other_way_round():
+    session = make_mission()
+    model_call_of(session, tasks=3, saved_tokens=500, saved_cost=Decimal("0.5"))
+    model_call_of(session, is_reused=True, saved_tokens=70, saved_cost=Decimal("0.07"))
+    model_call_of(session, tasks=2, saved_tokens=30, saved_cost=Decimal("0.03"), tries=4)
+    assert selectors.by_mission(session.pk) == selectors.Saved(3, 1, 70, Decimal("0.07"))
+    assert selectors.batched_in_mission(session.pk) == selectors.Batched(0, 0, 3, 530, Decimal("0.53"))
+    assert selectors.batched_in_project(session.project_id) == selectors.batched_in_mission(session.pk)
