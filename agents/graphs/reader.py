@@ -1,12 +1,17 @@
 """A worker that reads passages for a question, extracts what they say and remembers it."""
 
+from functools import partial
+
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
+from agents.errors import Stopped
+from agents.graphs import escalation
 from agents.graphs.findings import Finding, PassageText, WorkItem
 from agents.graphs.instructions import heeding, with_instructions
 from agents.graphs.ports import AgentContext
 from agents.graphs.states import WorkerState
+from agents.words import CommunicationType
 
 MOST_HITS = 6
 MOST_PASSAGES = 8
@@ -29,6 +34,8 @@ def gather(state: WorkerState, runtime: Context) -> WorkerState:
             intent="I look for passages that my assignment did not name.",
         )
         ids.extend(hit["passage_id"] for hit in found["hits"])
+    if not ids:
+        ids = _advised(context, item)
     wanted = list(dict.fromkeys(ids))[:MOST_PASSAGES]
     context.voice.say(f"Reading {len(wanted)} passages")
     read = [
@@ -46,6 +53,24 @@ def gather(state: WorkerState, runtime: Context) -> WorkerState:
         },
         "coordination": {"batch": wanted},
     }
+
+
+def _advised(context: AgentContext, item: WorkItem) -> list[str]:
+    """There is nothing to read: what the agents above, or people, say to search for. Raises Stopped."""
+    advice = context.colleagues.escalate(
+        f"No passage was found for “{item.title}”.",
+        key="nothing to read",
+        reason="there is nothing to read",
+        seconds=escalation.SECONDS,
+    )
+    if advice.verdict == "stop":
+        raise Stopped(advice.words)
+    if advice.verdict != "advice":
+        context.voice.say(f"Nothing to read: {advice.words}")
+        return []
+    query = {"query": advice.words, "limit": MOST_HITS}
+    found = context.tools.call("search_sources", query, key="search:advice", intent="I was told to look for this.")
+    return [hit["passage_id"] for hit in found["hits"]]
 
 
 def extract(state: WorkerState, runtime: Context) -> WorkerState:
@@ -80,12 +105,28 @@ def remember(state: WorkerState, runtime: Context) -> WorkerState:
     context.voice.say(
         f"{len(findings)} findings from {len(texts)} passages" if findings else "Found nothing that bears on it"
     )
+    accuracy = round(sound / len(findings), 4) if findings else 1.0
+    _report(context, state, len(findings), accuracy)
     return {
         "task_execution": {"progress": 1.0},
         "coordination": {"self_check": {"findings": len(findings), "quotes_found": sound}},
-        "performance": {"accuracy": round(sound / len(findings), 4) if findings else 1.0},
+        "performance": {"accuracy": accuracy},
         "result": {"findings": state["findings"]},
     }
+
+
+def _report(context: AgentContext, state: WorkerState, findings: int, accuracy: float) -> None:
+    """Tell the specialist how the batch went; one that says nothing is a problem of its, which nobody waits for."""
+    above = context.colleagues.above()
+    if above is None:
+        return
+    read = state["task_execution"]["resource_use"]
+    tell = partial(context.colleagues.tell, to=above.session_id)
+    tell(CommunicationType.BATCH, {"passages": read["passages"], "findings": findings}, key="batch")
+    tell(CommunicationType.PERFORMANCE, {"accuracy": accuracy, "words": read["words"]}, key="performance")
+    if read["passages"] and not findings:
+        problem = f"{read['passages']} passages say nothing about “{state['question']}”."
+        tell(CommunicationType.ESCALATION, {"problem": problem}, key="nothing found")
 
 
 def build() -> StateGraph[WorkerState, AgentContext, WorkerState, WorkerState]:

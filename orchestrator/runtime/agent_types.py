@@ -12,6 +12,7 @@ from langgraph.graph.state import CompiledStateGraph
 from agents.checkpoints.retention import Retention
 from agents.errors import NotFound
 from agents.graphs import architect, publisher, queen, reader, specialist
+from agents.graphs.colleagues import Answers
 from agents.roles import Level
 from orchestrator.runtime.durability import EVERY_STEP, Durability
 from orchestrator.runtime.saving import saver
@@ -24,7 +25,7 @@ class AgentType:
     """A kind of agent. `durability` says when its states are written, so what a death costs it.
 
     `retention` says which of them stay; None: all of them. `fan_out` is how many agents it may start at once; None:
-    as many as its level usually may.
+    as many as its level usually may. `answers` answers what other agents ask of it; None: it answers nothing.
     """
 
     name: str
@@ -33,14 +34,15 @@ class AgentType:
     durability: Durability = EVERY_STEP
     retention: Retention | None = USUAL_RETENTION
     fan_out: int | None = None
+    answers: Answers | None = None
 
 
 _TYPES: dict[str, AgentType] = {
     kind.name: kind
     for kind in (
-        AgentType("research.queen", Level.QUEEN, queen.build),
-        AgentType("research.architect", Level.ARCHITECT, architect.build),
-        AgentType("research.specialist", Level.SPECIALIST, specialist.build),
+        AgentType("research.queen", Level.QUEEN, queen.build, answers=queen.answers),
+        AgentType("research.architect", Level.ARCHITECT, architect.build, answers=architect.answers),
+        AgentType("research.specialist", Level.SPECIALIST, specialist.build, answers=specialist.answers),
         AgentType("research.reader", Level.WORKER, reader.build),
         AgentType("research.publisher", Level.WORKER, publisher.build),
     )
