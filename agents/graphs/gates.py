@@ -28,16 +28,18 @@ def decide(judgement: Judgement, outcomes: Mapping[str, Mapping[str, Any]], *, r
     """The gate's verdict over what each domain came back with, after so many `rounds` in which some were sent back.
 
     A judgement that passes lets all through. Else the domains without one sound answer are sent back, as long as there
-    are rounds left; then it halts if no answer cites a source, for there is nothing to report.
+    are rounds left; then it halts if no answer cites a source, for there is nothing to report. Plain data, for the
+    queen's state.
     """
     weak = [key for key, outcome in outcomes.items() if not any(map(_is_sound, answers_of(outcome)))]
     gate: dict[str, Any] = {"score": judgement.score, "reasons": list(judgement.reasons), "round": rounds, "weak": []}
     if judgement.passed:
-        return {**gate, "verdict": Verdict.PASS}
+        return {**gate, "verdict": str(Verdict.PASS)}
     if weak and rounds < MOST_ROUNDS:
-        return {**gate, "verdict": Verdict.REDIRECT, "weak": weak, "round": rounds + 1, "open": list(judgement.open)}
+        sent_back = {"weak": weak, "round": rounds + 1, "open": list(judgement.open)}
+        return {**gate, **sent_back, "verdict": str(Verdict.REDIRECT)}
     is_empty = not any(answer.citations for outcome in outcomes.values() for answer in answers_of(outcome))
-    return {**gate, "verdict": Verdict.HALT if is_empty else Verdict.PASS}
+    return {**gate, "verdict": str(Verdict.HALT if is_empty else Verdict.PASS)}
 
 
 def _is_sound(answer: Answer) -> bool:

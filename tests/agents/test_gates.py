@@ -43,6 +43,7 @@ def test_the_gate_sends_back_once_and_halts_only_where_nothing_cites_a_source(
     gate = gates.decide(judgement, outcomes, rounds=rounds)
     assert (gate["verdict"], gate["weak"], gate["score"]) == (verdict, weak, judgement.score)
     assert gate["round"] == rounds + (verdict is Verdict.REDIRECT)
+    assert type(gate["verdict"]) is str  # a state holds plain data
 
 
 def test_who_is_sent_back_is_asked_what_is_open_or_told_what_was_wrong():
