@@ -178,6 +178,12 @@ class SignalMissed(DomainError):
     code = "signal_missed"
 
 
+class TellingRefused(DomainError):
+    """This agent may not say that to those."""
+
+    code = "telling_refused"
+
+
 class NothingToGoOn(DomainError):
     """None of the agents below came back with a result."""
 

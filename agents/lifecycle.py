@@ -196,6 +196,7 @@ class WaitKind(StrEnum):
     FOREIGN = "foreign"
     TIMER = "timer"
     EVENT = "event"
+    REPLY = "reply"
     BUDGET = "budget"
 
 
@@ -206,6 +207,7 @@ WAITING_STATUS: Mapping[WaitKind, SessionStatus] = {
     WaitKind.FOREIGN: _S.WAITING_APPROVAL,
     WaitKind.TIMER: _S.WAITING_TIMER,
     WaitKind.EVENT: _S.WAITING_EVENT,
+    WaitKind.REPLY: _S.WAITING_EVENT,
     WaitKind.BUDGET: _S.WAITING_APPROVAL,
 }
 

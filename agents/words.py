@@ -13,12 +13,36 @@ class MessageType(StrEnum):
 
 
 class CommunicationType(StrEnum):
-    """What one agent tells another."""
+    """What one agent tells another. The first four go with a delegation; a reply answers a request."""
 
     TASK_ASSIGNMENT = "task_assignment"
     STATUS_UPDATE = "status_update"
     RESULT = "result"
     ERROR = "error"
+    REPLY = "reply"
+    STRATEGIC_DECISION = "strategic_decision"
+    QUALITY_GATE = "quality_gate"
+    PERFORMANCE = "performance"
+    PEER_MESSAGE = "peer_message"
+    DESIGN_CONSISTENCY = "design_consistency"
+    RESOURCE_SHARING = "resource_sharing"
+    ESCALATION = "escalation"
+    KNOWLEDGE_SHARING = "knowledge_sharing"
+    VALIDATION = "validation"
+    SYNTHESIS = "synthesis"
+    RESOURCE_REALLOCATION = "resource_reallocation"
+    BATCH = "batch"
+
+
+class CommunicationOutcome(StrEnum):
+    """What became of a request; one that is open has none."""
+
+    OPEN = ""
+    ANSWERED = "answered"
+    TIMED_OUT = "timed_out"
+    DECLINED = "declined"  # whom it went to has ended, or has nothing to say to it
+    WITHDRAWN = "withdrawn"  # who asked does not wait any more
+    PASSED_ON = "passed_on"  # to the level above, or to people
 
 
 class ParticipantRole(StrEnum):

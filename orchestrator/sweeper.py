@@ -12,7 +12,7 @@ from agents.events import causes
 from agents.lifecycle import SessionStatus
 from agents.models import AgentSession
 from agents.roles import Level
-from agents.services import budgets, control, deadlines, leases, signals, subtrees, timers, waits
+from agents.services import budgets, control, deadlines, leases, requests, signals, subtrees, timers, waits
 from orchestrator import dispatch
 from orchestrator.runtime import holders
 
@@ -25,6 +25,7 @@ def sweep() -> None:
     requeue_lost()
     fire_timers()
     deliver_signals()
+    attend_requests()
     stop_late()
     release_paid()
     cancel_abandoned()
@@ -46,6 +47,12 @@ def fire_timers() -> None:
 def deliver_signals() -> None:
     """Wake the agents that wait for a signal that is there: whoever was to do it has died."""
     signals.deliver(signals.undelivered())
+
+
+def attend_requests() -> None:
+    """Wake the agents that others ask: whoever was to do it has died."""
+    for session_id in requests.unattended():
+        requests.attend(session_id)
 
 
 def stop_late() -> None:

@@ -5,6 +5,8 @@ import re
 import pytest
 
 from agents import lifecycle
+from agents.roles import Level
+from agents.services.communications import MAY_TELL, Direction
 from orchestrator.env import BASE_DIR
 
 DOCS = BASE_DIR / "docs"
@@ -28,6 +30,18 @@ def test_the_lifecycle_page_shows_the_tables(title):
         if status != "status"
     }
     assert shown == {str(status): set(map(str, targets)) for status, targets in TABLES[title].items()}
+
+
+def test_the_coordination_page_shows_who_may_say_what_to_whom():
+    page = (DOCS / "coordination.md").read_text()
+    rows = {
+        level: [set(filter(None, cell.strip().split(", "))) for cell in cells.split("|")]
+        for level, cells in re.findall(r"^\| (queen|architect|specialist|worker) \|(.*)\|$", page, re.MULTILINE)
+    }
+    for level in Level:
+        for direction, shown in zip((Direction.UP, Direction.PEERS, Direction.DOWN), rows[level], strict=True):
+            allowed = {kind.replace("_", " ") for kind, where in MAY_TELL[level].items() if direction in where}
+            assert shown == allowed, (level, direction)
 
 
 def test_links_between_documents_lead_somewhere():

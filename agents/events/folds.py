@@ -225,6 +225,8 @@ WITHOUT_EFFECT: frozenset[type[Event]] = frozenset(
         types.BudgetWarned,
         types.SignalSent,
         types.SignalTaken,
+        types.CommunicationSent,
+        types.CommunicationClosed,
         types.ModelCalled,
     }
 )

@@ -138,6 +138,35 @@ class SignalTaken(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommunicationSent(Event):
+    """An agent told something to another, or to a group: then there is no receiver.
+
+    A conversation is one aggregate: a request with what it was passed on as, and its reply, which `answers` it.
+    """
+
+    event_type = "communication.sent"
+    aggregate_type = "communication"
+    communication_id: UUID
+    session_id: UUID
+    receiver_id: UUID | None
+    kind: str
+    digest: str
+    is_request: bool = False
+    answers: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommunicationClosed(Event):
+    """A request is not open any more."""
+
+    event_type = "communication.closed"
+    aggregate_type = "communication"
+    communication_id: UUID
+    session_id: UUID
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCheckpointed(Event):
     """A state of an agent was saved."""
 

@@ -1,14 +1,19 @@
 """The architect: splits a domain into questions, sends specialists out, draws their answers together."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from agents.graphs import delegation
+from agents.graphs import delegation, escalation, scopes
+from agents.graphs.colleagues import PassOn, Respondent, Told
 from agents.graphs.findings import Answer, Domain, Question
 from agents.graphs.inputs import QuestionInput
 from agents.graphs.instructions import heeding, with_instructions
 from agents.graphs.ports import AgentContext, ChildTask
 from agents.graphs.states import ArchitectState
+from agents.words import CommunicationType
 
 MOST_QUESTIONS = 4
 MOST_PASSAGES = 120
@@ -23,11 +28,21 @@ def frame(state: ArchitectState, runtime: Context) -> ArchitectState:
     context.voice.say(f"Framing questions about {domain.title}")
     passages = context.sources.passages(domain.passage_ids[:MOST_PASSAGES])
     questions = context.brain.split(with_instructions(state["objective"], state), domain, passages, most=MOST_QUESTIONS)
+    context.colleagues.broadcast(
+        CommunicationType.DESIGN_CONSISTENCY,
+        {"domain": domain.title, "questions": [question.text for question in questions]},
+        key="scope",
+    )
+    left = scopes.left_to_peers(context.session_id, questions, context.colleagues.read(), context.embed)
+    questions = [question for question in questions if question.key not in left]
     return {
         "domain_context": {"area": domain.title, "active_projects": [question.text for question in questions]},
         "design_evolution": {
             "versions": [1],
-            "decision_rationale": [f"{len(questions)} questions from {len(passages)} passages"],
+            "decision_rationale": [
+                f"{len(questions)} questions from {len(passages)} passages",
+                *(f"“{question}” is left to {peer}" for question, peer in left.values()),
+            ],
             "impact": {"passages": len(passages), "questions": len(questions)},
         },
         "specialist_coordination": {"delegation": [question.model_dump(mode="json") for question in questions]},
@@ -65,6 +80,8 @@ def synthesise(state: ArchitectState, runtime: Context) -> ArchitectState:
     domain = Domain.model_validate(state["domain"])
     context.voice.say(f"Drawing {len(answers)} answers together")
     summary = context.brain.summarise(with_instructions(state["objective"], state), domain.title, answers)
+    if handed := context.colleagues.hand_over(key="rest"):
+        context.voice.say(f"Handing over what I do not need: {', '.join(f'{v} {k}' for k, v in handed.items())}")
     cited = sum(1 for answer in answers if answer.citations)
     context.voice.say(f"{cited} of {len(answers)} questions answered from the sources")
     return {
@@ -77,6 +94,16 @@ def synthesise(state: ArchitectState, runtime: Context) -> ArchitectState:
             "missing": delegation.missing(outcomes),
         },
     }
+
+
+def answers(respondent: Respondent, asked: Told, state: Mapping[str, Any]) -> Mapping[str, Any] | PassOn:
+    """Tell a peer what this domain asks; say how a specialist that is stuck goes on."""
+    delegated = state.get("specialist_coordination", {}).get("delegation", [])
+    if asked.kind == CommunicationType.ESCALATION:
+        return escalation.do_without(delegated, "questions are asked in this domain")
+    if asked.kind in (CommunicationType.PEER_MESSAGE, CommunicationType.DESIGN_CONSISTENCY):
+        return {"domain": respondent.name, "questions": [question["text"] for question in delegated]}
+    return PassOn("this is not mine to say")
 
 
 def build() -> StateGraph[ArchitectState, AgentContext, ArchitectState, ArchitectState]:

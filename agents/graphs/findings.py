@@ -111,6 +111,7 @@ class Judgement(Piece):
     passed: bool
     score: float = Field(ge=0, le=1)
     reasons: tuple[str, ...] = ()
+    open: tuple[str, ...] = Field((), description="Questions of the objective that no answer answers.")
 
 
 class Plan(Piece):

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 import numpy as np
@@ -29,6 +29,9 @@ from agents.graphs.findings import (
 )
 from agents.ids import new_id
 from agents.lifecycle import ChildrenNeeded
+
+if TYPE_CHECKING:
+    from agents.graphs.colleagues import Colleagues
 
 
 class Embedder(Protocol):
@@ -336,7 +339,10 @@ class Inbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AgentContext:
-    """Everything that a node may reach. `think` makes the brain when it is first needed: it may be large."""
+    """Everything that a node may reach. `think` makes the brain when it is first needed: it may be large.
+
+    `embed` turns texts into vectors of unit length, float32 [len(texts), dimension].
+    """
 
     session_id: UUID
     mission_id: UUID
@@ -349,6 +355,8 @@ class AgentContext:
     inbox: Inbox
     waiting: Waiting
     details: Details
+    colleagues: Colleagues
+    embed: Callable[[Sequence[str]], NDArray[np.float32]]
 
     @property
     def brain(self) -> Brain:

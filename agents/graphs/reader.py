@@ -1,18 +1,20 @@
 """A worker that reads passages for a question, extracts what they say and remembers it; or for several at once."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from agents.errors import ModelMisbehaved
-from agents.graphs import batches
-from agents.graphs.findings import Finding, PassageText, Reading
+from agents.errors import ModelMisbehaved, Stopped
+from agents.graphs import batches, escalation
+from agents.graphs.findings import Finding, PassageText, Reading, WorkItem
 from agents.graphs.inputs import ReadingInput
 from agents.graphs.instructions import heeding, with_instructions
 from agents.graphs.ports import AgentContext
 from agents.graphs.states import WorkerState
+from agents.words import CommunicationType
 
 MOST_HITS = 6
 MOST_PASSAGES = 8
@@ -60,6 +62,8 @@ def _gather(context: AgentContext, task: ReadingInput, prefix: str) -> list[dict
             intent="I look for passages that my assignment did not name.",
         )
         ids.extend(hit["passage_id"] for hit in found["hits"])
+    if not ids:
+        ids = _advised(context, task.item, prefix)
     wanted = list(dict.fromkeys(ids))[:MOST_PASSAGES]
     context.voice.say(f"Reading {len(wanted)} passages")
     return [
@@ -68,6 +72,25 @@ def _gather(context: AgentContext, task: ReadingInput, prefix: str) -> list[dict
         )
         for passage_id in wanted
     ]
+
+
+def _advised(context: AgentContext, item: WorkItem, prefix: str) -> list[str]:
+    """There is nothing to read: what the agents above, or people, say to search for. Raises Stopped."""
+    advice = context.colleagues.escalate(
+        f"No passage was found for “{item.title}”.",
+        key=f"{prefix}nothing to read",
+        reason="there is nothing to read",
+        seconds=escalation.SECONDS,
+    )
+    if advice.verdict == "stop":
+        raise Stopped(advice.words)
+    if advice.verdict != "advice":
+        context.voice.say(f"Nothing to read: {advice.words}")
+        return []
+    query = {"query": advice.words, "limit": MOST_HITS}
+    key = f"{prefix}search:advice"
+    found = context.tools.call("search_sources", query, key=key, intent="I was told to look for this.")
+    return [hit["passage_id"] for hit in found["hits"]]
 
 
 def extract(state: WorkerState, runtime: Context) -> WorkerState:
@@ -125,6 +148,8 @@ def remember(state: WorkerState, runtime: Context) -> WorkerState:
     context.voice.say(
         f"{len(every)} findings from {len(texts)} passages" if every else "Found nothing that bears on it"
     )
+    accuracy = round(sound / len(every), 4) if every else 1.0
+    _report(context, state, kept, accuracy)
     outputs = {
         place: {"findings": [finding.model_dump(mode="json") for finding in some]} for place, some in kept.items()
     }
@@ -133,7 +158,7 @@ def remember(state: WorkerState, runtime: Context) -> WorkerState:
         "failed": lost,
         "task_execution": {"progress": 1.0},
         "coordination": {"self_check": {"findings": len(every), "quotes_found": sound}},
-        "performance": {"accuracy": round(sound / len(every), 4) if every else 1.0},
+        "performance": {"accuracy": accuracy},
         "result": outputs[0] if len(tasks) == 1 else batches.results(outputs, names, {**failed, **lost}),
     }
 
@@ -175,6 +200,22 @@ def _of_task(state: WorkerState, place: int, texts: Mapping[str, PassageText]) -
 def _findings(state: WorkerState, place: int) -> list[Finding]:
     found = (piece for piece in state["findings"] if piece.get("task", 0) == place)
     return [Finding.model_validate({key: value for key, value in piece.items() if key != "task"}) for piece in found]
+
+
+def _report(context: AgentContext, state: WorkerState, kept: Mapping[int, list[Finding]], accuracy: float) -> None:
+    """Tell the specialist how the batch went; a task without findings is a problem, which nobody waits for."""
+    above = context.colleagues.above()
+    if above is None:
+        return
+    read = state["task_execution"]["resource_use"]
+    batch = {"passages": read["passages"], "findings": sum(map(len, kept.values()))}
+    tell = partial(context.colleagues.tell, to=above.session_id)
+    tell(CommunicationType.BATCH, batch, key="batch")
+    tell(CommunicationType.PERFORMANCE, {"accuracy": accuracy, "words": read["words"]}, key="performance")
+    silent = [_tasks(state)[place].question for place, found in kept.items() if not found]
+    if read["passages"] and silent:
+        problem = f"{read['passages']} passages say nothing about “{'”, “'.join(dict.fromkeys(silent))}”."
+        tell(CommunicationType.ESCALATION, {"problem": problem}, key="nothing found")
 
 
 def build() -> StateGraph[WorkerState, AgentContext, WorkerState, WorkerState]:

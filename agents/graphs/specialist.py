@@ -1,14 +1,19 @@
 """The specialist: searches for a question, sends workers to read, writes one cited answer."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from agents.graphs import delegation
-from agents.graphs.findings import Finding, Question, WorkItem
+from agents.graphs import delegation, escalation, validation
+from agents.graphs.colleagues import PassOn, Respondent, Told
+from agents.graphs.findings import Answer, Finding, Question, WorkItem
 from agents.graphs.inputs import ReadingInput
 from agents.graphs.instructions import heeding, with_instructions
 from agents.graphs.ports import AgentContext, ChildTask
 from agents.graphs.states import SpecialistState
+from agents.words import CommunicationType
 
 MOST_ITEMS = 3
 MOST_PASSAGES = 24
@@ -55,6 +60,13 @@ def delegate(state: SpecialistState, runtime: Context) -> SpecialistState:
     items: list[WorkItem] = delegation.unanswered(planned, known)
     context.voice.say(f"Sending {len(items)} {'worker' if len(items) == 1 else 'workers'} to read")
     lengths = context.sources.lengths([passage_id for item in items for passage_id in item.passage_ids])
+    if known and items:
+        context.colleagues.broadcast(
+            CommunicationType.RESOURCE_REALLOCATION,
+            {"read again": [item.title for item in items]},
+            key=f"again:{context.run_started_at.isoformat()}",
+            below=True,
+        )
     tasks = [
         ChildTask(
             agent_type="research.reader",
@@ -75,7 +87,7 @@ def delegate(state: SpecialistState, runtime: Context) -> SpecialistState:
 
 
 def answer(state: SpecialistState, runtime: Context) -> SpecialistState:
-    """Check that each quote stands in its passage, then write the answer."""
+    """Check that each quote stands in its passage, then write the answer, and see whether it is doubtful."""
     context = runtime.context
     question = Question.model_validate(state["question"])
     outcomes = delegation.fetched(context, state["outcomes"])
@@ -90,15 +102,53 @@ def answer(state: SpecialistState, runtime: Context) -> SpecialistState:
     gaps = delegation.missing(outcomes)
     if gaps:
         written = written.model_copy(update={"missing": " ".join([written.missing, *gaps]).strip()})
-    count = len(written.citations)
-    context.voice.say(f"Answered with {count} citations" if count else "The sources do not answer this")
+    peer = validation.peer_for(written, context.colleagues)
+    checked = {"findings": len(findings), "quotes_found": len(sound)} | ({} if peer is None else {"peer": peer})
+    if peer is None:
+        _tell(context, written)
     return {
         "expertise_context": {"active_analyses": [], "quality_metrics": {"confidence": written.confidence}},
-        "worker_coordination": {
-            "validation": {"findings": len(findings), "quotes_found": len(sound)},
-        },
+        "worker_coordination": {"validation": checked},
         "result": written.model_dump(mode="json"),
     }
+
+
+def validate(state: SpecialistState, runtime: Context) -> SpecialistState:
+    """Have a peer look at a doubtful answer."""
+    context = runtime.context
+    checked = state["worker_coordination"]["validation"]
+    found, written = validation.by_peer(checked["peer"], context.colleagues, Answer.model_validate(state["result"]))
+    _tell(context, written)
+    return {
+        "worker_coordination": {"validation": {**checked, **found}},
+        "result": written.model_dump(mode="json"),
+    }
+
+
+def route(state: SpecialistState) -> str:
+    """Edge: a doubtful answer is looked at by a peer."""
+    return "validate" if "peer" in state["worker_coordination"]["validation"] else END
+
+
+def _tell(context: AgentContext, written: Answer) -> None:
+    """Say how it went; let peers know what was found, and the architect what the answer lacks."""
+    count = len(written.citations)
+    context.voice.say(f"Answered with {count} citations" if count else "The sources do not answer this")
+    told = {"question": written.question, "confidence": written.confidence, "citations": count}
+    if count:
+        context.colleagues.broadcast(CommunicationType.KNOWLEDGE_SHARING, told, key="answer")
+    if (above := context.colleagues.above()) is not None:
+        synthesis = {**told, "missing": written.missing}
+        context.colleagues.tell(CommunicationType.SYNTHESIS, synthesis, to=above.session_id, key="synthesis")
+
+
+def answers(respondent: Respondent, asked: Told, state: Mapping[str, Any]) -> Mapping[str, Any] | PassOn:
+    """Validate a peer's answer; say how a worker that is stuck goes on."""
+    if asked.kind == CommunicationType.VALIDATION:
+        return validation.judge(respondent.brain, asked.content)
+    if asked.kind == CommunicationType.ESCALATION:
+        return escalation.do_without(state.get("worker_coordination", {}).get("distribution", []), "read for it")
+    return PassOn("this is not mine to say")
 
 
 def build() -> StateGraph[SpecialistState, AgentContext, SpecialistState, SpecialistState]:
@@ -112,5 +162,7 @@ def build() -> StateGraph[SpecialistState, AgentContext, SpecialistState, Specia
     graph.add_edge("analyse", "delegate")
     graph.add_edge("delegate", "review")
     graph.add_conditional_edges("review", delegation.route("answer"), ["delegate", "answer"])
-    graph.add_edge("answer", END)
+    graph.add_node("validate", heeding(validate))
+    graph.add_conditional_edges("answer", route, ["validate", END])
+    graph.add_edge("validate", END)
     return graph

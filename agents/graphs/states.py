@@ -60,6 +60,7 @@ class QueenState(TypedDict, total=False):
     performance: Annotated[QueenPerformance, merged]
     plan: Piece
     outcomes: dict[str, Piece]
+    gate: Piece
     report: Piece
     publication: Piece
     instructions: Annotated[list[str], operator.add]

@@ -2,7 +2,13 @@
 
 from agents.models.accounts import AuditEntry, Membership, Project, User
 from agents.models.budgets import Budget, Spending
-from agents.models.coordination import AgentCommunication, AgentCoordination, AgentParticipant, AgentWorkflow
+from agents.models.coordination import (
+    AgentCommunication,
+    AgentCoordination,
+    AgentParticipant,
+    AgentWorkflow,
+    CommunicationReading,
+)
 from agents.models.details import Detail
 from agents.models.events import AgentEvent, EventArchive, EventConsumer, EventHead, EventSnapshot
 from agents.models.letters import DeadLetter
@@ -29,6 +35,7 @@ __all__ = [
     "AuditEntry",
     "Budget",
     "ChannelVersion",
+    "CommunicationReading",
     "DeadLetter",
     "Detail",
     "EventArchive",

@@ -172,10 +172,13 @@ def _record(approval: Approval, session: AgentSession, *, actor: Actor) -> UUID:
     )
 
 
-def withdraw(session: AgentSession, reason: str, *, kind: WaitKind | None = None) -> list[Approval]:
-    """Take back the pending requests of a locked session, those of one kind or all; they."""
+def withdraw(
+    session: AgentSession, reason: str, *, kind: WaitKind | None = None, wait: SessionWait | None = None
+) -> list[Approval]:
+    """Take back the pending requests of a locked session, those of one kind or one wait, or all; they."""
     pending = Approval.objects.select_for_update(no_key=True).filter(session=session, status=ApprovalStatus.PENDING)
-    found = list(pending.filter(kind=kind) if kind else pending)
+    pending = pending.filter(kind=kind) if kind else pending
+    found = list(pending.filter(wait=wait) if wait else pending)
     for approval in found:
         _withdraw(approval, session, reason)
     return found

@@ -43,7 +43,7 @@ def set_limits(session: AgentSession, limits: Limits, *, actor: Actor) -> None:
 
 def part_of(parent: AgentSession, limits: Limits) -> Limits:
     """A part of the budgets that hold `parent`, for a child: in nothing more than any of them allows."""
-    held = [_limits(budget) for budget in _among([*parent.path, parent.pk])]
+    held = [limits_of(budget) for budget in _among([*parent.path, parent.pk])]
     most = {name: [held_by[name] for held_by in (asdict(one) for one in held) if held_by[name]] for name in NAMES}
     least: dict[str, Any] = {name: min([value, *most[name]]) for name, value in limits.given().items()}
     return Limits(**least)
@@ -65,7 +65,7 @@ def used_up(session: AgentSession, *, children: int = 0) -> Budget | None:
     """
     found = None
     for budget in _among(spending.tight(session, WARNING, children=children)):
-        spent, limits = asdict(spending.below(budget.session)), _limits(budget).given()
+        spent, limits = asdict(spending.below(budget.session)), limits_of(budget).given()
         shares = {name: Decimal(spent[name]) / Decimal(limit) for name, limit in limits.items()}
         _warn(budget, [name for name, share in shares.items() if share >= WARNING])
         has_no_room = children and budget.children is not None and spent["children"] + children > budget.children
@@ -81,7 +81,8 @@ def _among(holders: Sequence[UUID]) -> list[Budget]:
     return list(held) if holders else []
 
 
-def _limits(budget: Budget) -> Limits:
+def limits_of(budget: Budget) -> Limits:
+    """What a budget allows."""
     return Limits(**{name: getattr(budget, name) for name in NAMES})
 
 
@@ -120,7 +121,7 @@ def _question(budget: Budget) -> waits.Question:
 
 
 def _ask(holder: AgentSession, budget: Budget) -> Approval:
-    spent, limits = asdict(spending.below(holder)), _limits(budget).given()
+    spent, limits = asdict(spending.below(holder)), limits_of(budget).given()
     over = [name for name, limit in limits.items() if spent[name] >= limit]
     told = ", ".join(f"{WORDS[name]} {spent[name]} of {limit}" for name, limit in limits.items())
     return approvals.request(

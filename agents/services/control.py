@@ -14,7 +14,7 @@ from agents.events.types import SessionDeadlineSet, SessionPrioritised
 from agents.ids import new_id
 from agents.lifecycle import ACTIVE, FINAL, WAITING, Control, ExecutionStatus, SessionStatus
 from agents.models import AgentSession, AgentState, User
-from agents.services import approvals, endings, ledger, letters, messages, sessions, waits
+from agents.services import approvals, communications, endings, ledger, letters, messages, sessions, waits
 from agents.words import MessageType
 
 ENDED_BADLY = frozenset({SessionStatus.FAILED, SessionStatus.CANCELLED})
@@ -117,6 +117,7 @@ def _leave_states(session: AgentSession, actor: Actor) -> None:
     session.save(update_fields=["kept"])
     ledger.supersede(session, [row.pk for row in made if row not in certain], actor=actor)
     session.messages.filter(message_type=MessageType.HUMAN).update(read_at=None)
+    communications.unread_all(session)
 
 
 @transaction.atomic

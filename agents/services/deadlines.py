@@ -8,15 +8,24 @@ from django.db import connection
 from django.db.models import DateTimeField, Value
 from django.db.models.functions import Least, Now
 
+from agents.errors import InvalidInput
 from agents.lifecycle import ACTIVE, Control, SessionStatus
 from agents.models import AgentSession
 
 _MOMENT = DateTimeField()
+_YEAR = 365 * 24 * 3600
 
 
 def after(seconds: float) -> Any:
     """That long after now, as the database computes it."""
     return Now() + Value(timedelta(seconds=seconds))
+
+
+def span(seconds: float) -> timedelta:
+    """So many seconds. Raises InvalidInput for more than a year, or nothing."""
+    if not 0 < seconds <= _YEAR:
+        raise InvalidInput(fields={"seconds": "An answer may take more than nothing, and up to a year."})
+    return timedelta(seconds=seconds)
 
 
 def at_most(seconds: float | None, latest: datetime | None) -> Any:

@@ -7,7 +7,7 @@ from agents.actor import SYSTEM, Actor
 from agents.events import causes
 from agents.lifecycle import RunStatus, SessionStatus
 from agents.models import AgentSession
-from agents.services import approvals, coordination, sessions, waits
+from agents.services import approvals, coordination, requests, sessions, waits
 
 _RUN = {
     SessionStatus.SUCCEEDED: RunStatus.SUCCEEDED,
@@ -32,6 +32,7 @@ def finish(session: AgentSession, ending: Ending, *, actor: Actor = SYSTEM) -> N
     sessions.move(session, ending.status, actor=actor, cause=ending.code)
     with causes.caused_by(session.move_id):
         approvals.withdraw(session, ending.error or f"The agent has {ending.status}.")
-        waits.close(session)
+        requests.withdraw(session, waits.close(session))
         coordination.report(session)
         waits.count_down(session)
+        requests.attend_after_commit(session)

@@ -30,7 +30,7 @@ from agents.lifecycle import (
     check_move,
 )
 from agents.models import AgentRun, AgentSession, AgentState, Rewind, User
-from agents.services import approvals, audit, control, ledger, messages, sessions, waits
+from agents.services import approvals, audit, communications, control, ledger, messages, requests, sessions, waits
 
 DID = {
     RewindKind.EDIT: "edited its state",
@@ -161,7 +161,7 @@ def lock_open(rewind_id: UUID) -> tuple[AgentSession, Rewind]:
 def leave_behind(session: AgentSession, rewind: Rewind) -> None:
     """Part a locked session from what lies after a state: its questions, and the calls that were not kept."""
     actor = person(rewind.user_id)
-    waits.supersede(session)
+    requests.withdraw(session, waits.supersede(session))
     approvals.withdraw(session, f"{rewind.user.get_username()} {DID[RewindKind(rewind.kind)]}.")
     chosen = choices_of(rewind)
     kept = {call for call, choice in chosen.items() if choice is Choice.KEEP}
@@ -175,6 +175,7 @@ def leave_behind(session: AgentSession, rewind: Rewind) -> None:
     left = [row.pk for row in after if not ledger.is_kept(session, row)]
     ledger.supersede(session, left, actor=actor)
     messages.unread_since(session, _saved_at(session, rewind.checkpoint_id))
+    communications.unread_from(session, rewind.checkpoint_id)
 
 
 def choices_of(rewind: Rewind) -> dict[UUID, Choice]:
@@ -285,4 +286,5 @@ def fork(session_id: UUID, request: Request, *, by: User) -> tuple[AgentSession,
         session, request.checkpoint_id, fork_id=derived_id(rewind.pk, "fork"), user=by, kept=kept
     )
     ledger.inherit(rewind.fork, session)
+    communications.inherit_readings(rewind.fork, session, request.checkpoint_id)
     return session, rewind

@@ -1,6 +1,6 @@
 """Sessions: started, moved from status to status, ended."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -53,6 +53,12 @@ def lock(session_id: UUID) -> AgentSession:
     if session is None:
         raise NotFound
     return session
+
+
+def lock_all(session_ids: Collection[UUID]) -> dict[UUID, AgentSession]:
+    """The rows of several sessions, locked to the end of the transaction: the lowest first, as endings lock them."""
+    rows = AgentSession.objects.filter(pk__in=session_ids).order_by("-depth", "pk")
+    return {session.pk: session for session in rows.select_for_update(no_key=True)}
 
 
 def lock_attempt(session_id: UUID, attempt: int) -> AgentSession | None:

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from agents.lifecycle import WaitKind
 from agents.models import AgentSession, SessionWait
-from agents.services import deadlines, sessions, waits
+from agents.services import deadlines, requests, sessions, waits
 
 TIMED_OUT = "timed_out"
 
@@ -30,6 +30,8 @@ def fire(wait_id: UUID) -> bool:
     """Answer a wait whose time has come, once, and queue its agent. False when it was answered meanwhile."""
     session = sessions.lock(SessionWait.objects.values_list("session_id", flat=True).get(pk=wait_id))
     wait = SessionWait.objects.filter(pk=wait_id, due_at__lte=Now(), answered_at__isnull=True).first()
+    if wait is not None and wait.kind == WaitKind.REPLY:
+        return requests.time_out(session, wait)
     return wait is not None and waits.answer(session, wait, _value(wait))
 
 

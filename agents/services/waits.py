@@ -230,8 +230,17 @@ def answers(session_id: UUID, interrupt_ids: Sequence[str]) -> dict[str, Any]:
 
 
 def resting_status(session: AgentSession) -> SessionStatus:
-    """Where a locked session belongs that nobody runs or holds: waiting if it has open waits, else queued."""
-    return waiting_status(session) or SessionStatus.QUEUED
+    """Where a locked session belongs that nobody runs or holds.
+
+    Waiting if it has open waits and nobody waits for an answer of its own, else queued.
+    """
+    status = waiting_status(session)
+    return SessionStatus.QUEUED if status is None or is_asked(session) else status
+
+
+def is_asked(session: AgentSession) -> bool:
+    """Does another agent wait for an answer of this one? Of a locked session: no request comes unseen."""
+    return session.received.filter(wait__isnull=False, processed_at__isnull=True).exists()
 
 
 def reopen(child: AgentSession) -> None:
@@ -258,21 +267,25 @@ def check_awaited(child: AgentSession, parent: AgentSession | None) -> None:
         raise InvalidTransition("The agent above has gone on without this one: retry that one instead.")
 
 
-def supersede(session: AgentSession) -> None:
-    """Close the open waits of a locked session whose state has moved: nobody will ask these questions again."""
-    for wait in session.waits.filter(answered_at__isnull=True):
-        wait.answer, wait.answered_at = {"key": wait.request["key"], "superseded": True}, timezone.now()
-        wait.save(update_fields=["answer", "answered_at"])
+def supersede(session: AgentSession) -> list[SessionWait]:
+    """Close the open waits of a locked session whose state has moved: nobody will ask these questions again; they."""
+    return _close_open(session, "superseded")
 
 
 CLOSED = "closed"  # mark in the answer of a wait whose session ended
 
 
-def close(session: AgentSession) -> None:
-    """A locked session has ended: it waits for nothing. A retry opens these waits again."""
-    for wait in session.waits.filter(answered_at__isnull=True):
-        wait.answer, wait.answered_at = {"key": wait.request["key"], CLOSED: True}, timezone.now()
+def close(session: AgentSession) -> list[SessionWait]:
+    """A locked session has ended: it waits for nothing. A retry opens these waits, which are returned, again."""
+    return _close_open(session, CLOSED)
+
+
+def _close_open(session: AgentSession, mark: str) -> list[SessionWait]:
+    found = list(session.waits.filter(answered_at__isnull=True))
+    for wait in found:
+        wait.answer, wait.answered_at = {"key": wait.request["key"], mark: True}, timezone.now()
         wait.save(update_fields=["answer", "answered_at"])
+    return found
 
 
 def reopen_closed(session: AgentSession) -> list[SessionWait]:

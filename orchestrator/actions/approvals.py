@@ -1,5 +1,6 @@
 """Deciding what agents ask."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from agents.events import causes
 from agents.lifecycle import WaitKind
 from agents.models import Approval, User
 from agents.roles import Role
-from agents.services import approvals, budgets, control, subtrees
+from agents.services import approvals, budgets, control, escalations, requests, subtrees
 from agents.services.approvals import Decision
 from orchestrator.runtime.guard import caller_of
 from orchestrator.tools.registry import tool_named
@@ -36,6 +37,8 @@ def decide(
     approval = access.approval_for(user, approval_id, role=Role.APPROVER)
     if approval.kind == WaitKind.BUDGET:
         return _decide_budget(user, approval, Decision(verdict, arguments, reason.strip()), version)
+    if approval.kind == WaitKind.REPLY:
+        return _advise(user, approval, Decision(verdict, arguments, reason.strip()), version)
     effective = arguments
     if verdict == "approve" and approval.execution is not None:
         effective = _checked(approval, arguments)
@@ -52,6 +55,16 @@ def _checked(approval: Approval, arguments: dict[str, Any] | None) -> dict[str, 
     given = approval.proposed if arguments is None else arguments
     checked: dict[str, Any] = tool.check(caller, given).model_dump(mode="json")
     return checked
+
+
+@transaction.atomic
+def _advise(user: User, approval: Approval, decision: Decision, version: int) -> Approval:
+    """Answer what no level of agents could answer."""
+    if decision.verdict == "approve":
+        decision = replace(decision, arguments=escalations.check(decision.arguments))
+    decided = approvals.decide(approval.pk, decision, by=user, version=version)
+    requests.decided(decided, actor=person(user.pk))
+    return decided
 
 
 @transaction.atomic

@@ -12,6 +12,7 @@ from langgraph.graph.state import CompiledStateGraph
 from agents.checkpoints.retention import Retention
 from agents.errors import NotFound
 from agents.graphs import architect, publisher, queen, reader, specialist
+from agents.graphs.colleagues import Answers
 from agents.roles import Level
 from orchestrator.runtime.batching import Batching
 from orchestrator.runtime.durability import EVERY_STEP, Durability
@@ -26,7 +27,8 @@ class AgentType:
 
     `retention` says which of them stay; None: all of them. `fan_out` is how many agents it may start at once; None:
     as many as its level usually may. `batching` says which of its tasks one agent does together; None: none. Its graph
-    then takes an input with several `tasks`, and gives a result for each: see `agents.graphs.batches`.
+    then takes an input with several `tasks`, and gives a result for each: see `agents.graphs.batches`. `answers`
+    answers what other agents ask of it; None: it answers nothing.
     """
 
     name: str
@@ -36,14 +38,15 @@ class AgentType:
     retention: Retention | None = USUAL_RETENTION
     fan_out: int | None = None
     batching: Batching | None = None
+    answers: Answers | None = None
 
 
 _TYPES: dict[str, AgentType] = {
     kind.name: kind
     for kind in (
-        AgentType("research.queen", Level.QUEEN, queen.build),
-        AgentType("research.architect", Level.ARCHITECT, architect.build),
-        AgentType("research.specialist", Level.SPECIALIST, specialist.build),
+        AgentType("research.queen", Level.QUEEN, queen.build, answers=queen.answers),
+        AgentType("research.architect", Level.ARCHITECT, architect.build, answers=architect.answers),
+        AgentType("research.specialist", Level.SPECIALIST, specialist.build, answers=specialist.answers),
         AgentType("research.reader", Level.WORKER, reader.build, batching=Batching()),
         AgentType("research.publisher", Level.WORKER, publisher.build),
     )

@@ -1,10 +1,16 @@
 """What a graph is given: the ports of `agents.graphs.ports`, each for one attempt of one session."""
 
+from collections.abc import Sequence
 from functools import cache, partial
 
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.graphs.colleagues import Respondent
 from agents.graphs.ports import AgentContext
 from agents.models import AgentRun, AgentSession
 from orchestrator.runtime.brains import EXTRACTIVE, brain_for
+from orchestrator.runtime.colleagues import SessionColleagues
 from orchestrator.runtime.details import SessionDetails
 from orchestrator.runtime.durability import Held
 from orchestrator.runtime.guard import Guard
@@ -41,4 +47,17 @@ def context_for(session: AgentSession, run: AgentRun, lease: Lease, held: Held |
         inbox=SessionInbox(lease, held),
         waiting=SessionWaiting(lease),
         details=SessionDetails(lease, session),
+        colleagues=SessionColleagues(session, lease, held),
+        embed=_embed,
     )
+
+
+def respondent_for(session: AgentSession, context: AgentContext) -> Respondent:
+    """What the agent answers others with."""
+    return Respondent(context.session_id, context.mission_id, session.name, context.think, context.sources)
+
+
+def _embed(texts: Sequence[str]) -> NDArray[np.float32]:
+    from memory import embedders  # large, and most agents never need one
+
+    return embedders.active().embed(texts)

@@ -1,6 +1,7 @@
 """Runs the best queued agent of a level: claim, run its graph, settle."""
 
 import logging
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +21,9 @@ from agents.services.leases import Holding
 from orchestrator import dispatch
 from orchestrator.conf import runner_limits
 from orchestrator.runtime.agent_types import agent_type, graph_for
+from orchestrator.runtime.answering import answer_open
 from orchestrator.runtime.berths import berths
-from orchestrator.runtime.context import context_for
+from orchestrator.runtime.context import context_for, respondent_for
 from orchestrator.runtime.durability import Held
 from orchestrator.runtime.holders import this_process
 from orchestrator.runtime.leases import Lease, heart
@@ -105,10 +107,13 @@ def _drive(session: AgentSession, run: AgentRun, lease: Lease) -> StateSnapshot:
     before = graph.get_state(config)
     if session.control:
         lease.control.request_drain(session.control)
-    if _has_ended(before, run):
+    context = context_for(session, run, lease, held)
+    answer = partial(answer_open, session, lease, respondent_for(session, context))
+    if before.created_at is not None:
+        answer(before.values)
+    if _has_ended(before, run) or _still_waits(session, before):
         return before
     given = _given(session.pk, run, before)
-    context = context_for(session, run, lease, held)
     config["configurable"][METER] = Meter(session, lease)
     connection.close()  # nothing is kept open while the agent thinks
     try:
@@ -126,7 +131,9 @@ def _drive(session: AgentSession, run: AgentRun, lease: Lease) -> StateSnapshot:
     finally:
         if held is not None:
             held.write()
-    return graph.get_state(config)
+    stopped = graph.get_state(config)
+    answer(stopped.values)
+    return stopped
 
 
 def _held(name: str) -> Held | None:
@@ -137,6 +144,12 @@ def _held(name: str) -> Held | None:
 def _has_ended(state: StateSnapshot, run: AgentRun) -> bool:
     """Did this run's graph end, so that only the settling is missing?"""
     return _belongs(state, run) and not state.tasks
+
+
+def _still_waits(session: AgentSession, state: StateSnapshot) -> bool:
+    """Is each of its questions open still? Then it was claimed to answer others, and its graph rests."""
+    asked = [interrupt.id for interrupt in state.interrupts]
+    return bool(asked) and waits.are_open(session, asked)
 
 
 def _belongs(state: StateSnapshot, run: AgentRun) -> bool:

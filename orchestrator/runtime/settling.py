@@ -14,10 +14,12 @@ from agents.actor import agent
 from agents.errors import DomainError, InvalidInput, ToolGaveUp
 from agents.lifecycle import ChildrenNeeded, Control, ExecutionStatus, SessionStatus, WaitKind
 from agents.models import AgentSession, ToolExecution
-from agents.services import approvals, budgets, endings, letters, sessions, signals, timers, waits
+from agents.services import approvals, budgets, endings, letters, requests, sessions, signals, timers, waits
+from agents.services.communications import Message
 from agents.services.endings import Ending
 from agents.services.letters import Reason
 from agents.services.sessions import Start
+from agents.words import CommunicationType
 from orchestrator.runtime.agent_types import agent_type
 from orchestrator.runtime.guard import request_for
 from orchestrator.runtime.leases import Lease
@@ -85,8 +87,7 @@ def _park(session: AgentSession, stopped: StateSnapshot) -> None:
     if session.control == Control.PAUSE:
         sessions.move(session, SessionStatus.PAUSED, actor=agent(session.pk), cause="paused")
     elif asked and waits.are_open(session, [interrupt.id for interrupt in asked]):
-        status = waits.waiting_status(session) or SessionStatus.QUEUED
-        sessions.move(session, status, actor=agent(session.pk), cause="asked")
+        sessions.move(session, waits.resting_status(session), actor=agent(session.pk), cause="asked")
     elif budget is not None:
         budgets.park(session, budget, children=children)
     else:  # an answer came while it ran, or it was only drained
@@ -132,6 +133,9 @@ def _open(session: AgentSession, interrupt: Interrupt) -> None:
     elif kind is WaitKind.TIMER:
         until = datetime.fromisoformat(asked["until"]) if asked["until"] else None
         timers.sleep(session, question, seconds=asked["seconds"], until=until)
+    elif kind is WaitKind.REPLY:
+        message = Message(CommunicationType(asked["says"]), asked["content"], asked["priority"])
+        requests.ask(session, question, message, to=UUID(asked["to"]), seconds=asked["seconds"])
     elif kind is WaitKind.EVENT:
         signals.wait_for(session, question, name=asked["signal"], seconds=asked["seconds"])
     else:

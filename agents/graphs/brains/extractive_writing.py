@@ -178,7 +178,12 @@ def judge(objective: str, answers: Sequence[Answer], *, embed: Embed) -> Judgeme
         *(f"A claim without a source in the answer to: {question}" for question in uncited),
         *(f"Weakly supported: {answer.question}" for answer in answered if answer.confidence < WEAK),
     ]
-    return Judgement(passed=score >= PASSES and not uncited, score=score, reasons=tuple(dict.fromkeys(reasons)))
+    return Judgement(
+        passed=score >= PASSES and not uncited,
+        score=score,
+        reasons=tuple(dict.fromkeys(reasons)),
+        open=tuple(open_questions),
+    )
 
 
 def _uncovered(asked: Sequence[str], answered: Sequence[Answer], embed: Embed) -> list[str]:

@@ -96,7 +96,7 @@ def _context(request: HttpRequest, mission: AgentSession, chrome: Chrome) -> dic
 def _details(mission: AgentSession, *, more: bool) -> Mapping[str, Any]:
     reads: Mapping[str, Callable[[], Any]] = {
         "happenings": lambda: activity.of_mission(mission.pk, limit=MOST_HAPPENINGS if more else HAPPENINGS),
-        "messages_said": lambda: sessions.mission_messages(mission.pk),
+        "messages_said": lambda: sessions.mission_said(mission.pk),
         "executions": lambda: missions.tool_calls(mission.pk),
         "tabs": lambda: _tabs(missions.tallies(mission.pk)),
         "sources": lambda: list(MissionSource.objects.of_mission(mission.origin_id)),

@@ -5,14 +5,16 @@ from decimal import Decimal
 
 import pytest
 
+from agents.events.verification import Verification
 from agents.ids import new_id
 from agents.lifecycle import ApprovalStatus, SessionStatus
-from agents.models import AgentSession, Approval, ModelCall, ToolExecution
+from agents.models import AgentCommunication, AgentEvent, AgentSession, Approval, ModelCall, ToolExecution
 from agents.roles import Role
 from memory.documents import Limits
 from memory.models import AgentMemory, MissionPassage
 from memory.services import sources
 from orchestrator.actions import agents, approvals, missions
+from orchestrator.actions.events import PROJECTIONS
 from orchestrator.conf import ModelSettings
 from orchestrator.runtime import brains, runner
 from tests.factories import make_member, make_project
@@ -41,12 +43,12 @@ def operator(transactional_db):
     return make_member(make_project(), Role.ADMIN)
 
 
-def start(user, model: str = "") -> AgentSession:
+def start(user, model: str = "", objective: str = OBJECTIVE) -> AgentSession:
     project = user.memberships.get().project
     draft = sources.Draft(new_id(), project, user, 10)
     for name, text in TEXTS.items():
         sources.stage(draft, name, text.encode(), limits=Limits(max_bytes=100_000))
-    return missions.start(user, project.pk, draft_id=draft.draft_id, objective=OBJECTIVE, model=model)
+    return missions.start(user, project.pk, draft_id=draft.draft_id, objective=objective, model=model)
 
 
 def fresh(session: AgentSession) -> AgentSession:
@@ -107,6 +109,42 @@ def test_a_mission_without_a_model_answers_from_its_sources(operator):
     assert AgentMemory.objects.filter(session__root=mission).exists()
     tools = set(ToolExecution.objects.values_list("tool_name", flat=True))
     assert tools == {"search_sources", "read_passage", "remember", "publish_report"}
+
+
+def test_an_ordinary_mission_tells_what_it_does_and_wakes_hardly_anybody_for_it(operator):
+    mission = start(operator)
+    run_all()
+    decide(operator, "approve")
+    run_all()
+    told = AgentCommunication.objects.filter(sender_session__root=mission)
+    assert {
+        "strategic_decision",
+        "quality_gate",
+        "performance",
+        "design_consistency",
+        "knowledge_sharing",
+        "synthesis",
+        "batch",
+    } <= set(told.values_list("message_type", flat=True))
+    doubtful = told.filter(wait__isnull=False).count()
+    woken = AgentEvent.objects.filter(correlation_id=mission.pk, event_data__cause="asked_by_agent").count()
+    assert woken <= doubtful <= 2
+    assert not list(Verification(PROJECTIONS, mission.pk).faults())
+
+
+def test_the_gate_sends_domains_back_once_and_halts_a_report_that_cites_nothing(operator):
+    mission = start(operator, objective="How do volcanoes erupt, and why does magma rise?")
+    run_all()
+    ended = fresh(mission)
+    assert ended.status == SessionStatus.SUCCEEDED, ended.current_run.error
+    publication = ended.current_run.output["publication"]
+    assert not publication["published"]
+    assert publication["reason"].startswith("The quality gate halted it: no answer cites a source.")
+    assert ended.current_run.output["report"]["answers"]
+    gates = AgentCommunication.objects.filter(message_type="quality_gate").order_by("created_at")
+    assert [gate.message_content["verdict"] for gate in gates] == ["redirect", "halt"]
+    architects = AgentSession.objects.filter(root=mission, level="architect")
+    assert architects.count() == 2 * len(gates[0].message_content["domains"])
 
 
 def test_a_rejected_report_is_kept_and_says_that_it_was_not_published(operator):

@@ -5,17 +5,21 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from agents.actor import SYSTEM, person
 from agents.graphs.ports import Usage
 from agents.ids import new_id
-from agents.lifecycle import SessionStatus
+from agents.lifecycle import SessionStatus, WaitKind
 from agents.models import AgentEvent, AgentSession
 from agents.roles import Level
 from agents.selectors import activity, missions
 from agents.selectors.standing import Standing
-from agents.services import control, messages, sessions
+from agents.services import communications, control, messages, requests, sessions
+from agents.services.communications import Message
+from agents.services.waits import Question
+from agents.words import CommunicationType
 from orchestrator import presence
 from orchestrator.web.drawing import Axis, lane
 from tests.factories import make_mission
@@ -198,6 +202,26 @@ def test_the_activity_tells_what_somebody_wants_to_hear(page, mission):
     text = body(page, mission, "?tab=activity")
     assert "Reading the sources" in text
     assert f"/approvals/{approval.pk}/" in text
+
+
+def test_what_agents_tell_and_ask_each_other_is_shown_with_how_it_stands(page, mission):
+    one, two = delegate(run(mission), Level.ARCHITECT, "one", "two")
+    with transaction.atomic():
+        asker = sessions.lock(run(one).pk)
+        communications.tell(asker, new_id(), Message(CommunicationType.PEER_MESSAGE, {"hint": "<b>look</b>"}))
+        question = Question("i", WaitKind.REPLY, "q", {}, "an answer", "doubt")
+        scope = Message(CommunicationType.DESIGN_CONSISTENCY, {"questions": ["Why?", "How?"]})
+        requests.ask(asker, question, scope, to=two.pk, seconds=60)
+
+    def shown() -> str:
+        return " ".join(re.sub(r"<[^>]+>", " ", body(page, mission, "?tab=messages")).split())
+
+    assert "hint: &lt;b&gt;look&lt;/b&gt;" in shown()
+    assert "one to two : design consistency waiting for an answer questions: Why?, How?" in shown()
+    with transaction.atomic():
+        requests.time_out(sessions.lock(one.pk), one.waits.get())
+    assert "timed out" in shown()
+    assert "timed out" in page.get(f"/agents/{two.pk}/").content.decode()
 
 
 def test_every_tab_says_something_while_it_is_empty(page, mission):
