@@ -63,10 +63,7 @@ def run_next(level: Level) -> SessionStatus | None:
 def _claim(level: Level) -> AgentSession | None:
     limits = runner_limits()
     full = berths.full(limits.project_share)
-    session = leases.claim(level, holder=this_process(), lease=limits.lease, max_running=limits.max_running, full=full)
-    if session is None and full:
-        berths.owe(level)
-    return session
+    return leases.claim(level, holder=this_process(), lease=limits.lease, max_running=limits.max_running, full=full)
 
 
 def _run(session: AgentSession, lease: Lease) -> StateSnapshot | Failure:

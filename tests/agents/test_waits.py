@@ -237,9 +237,10 @@ def test_others_that_go_on_are_stopped_when_the_agent_above_has_ended():
     mission = running(make_mission())
     first, second = delegate(mission, 2, ChildrenNeeded.ANY, others_go_on=True)
     finish(first)
-    assert waits.abandoned() == []
+    assert waits.abandoned() == {}
     finish(running(mission))
-    assert waits.abandoned() == [second.pk]
+    mission.refresh_from_db()
+    assert waits.abandoned() == {second.pk: mission.move_id}
 
 
 def fresh_control(session: AgentSession) -> str:
