@@ -172,6 +172,12 @@ class HandedBack(DomainError):
     code = "handed_back"
 
 
+class Resting(DomainError):
+    """The agent rests before it goes on. `data` has `key`, the call that it rests for, and `until`."""
+
+    code = "resting"
+
+
 class SignalMissed(DomainError):
     """The signal did not come in time."""
 

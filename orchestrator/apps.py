@@ -13,12 +13,14 @@ class OrchestratorConfig(AppConfig):
     def ready(self) -> None:
         """Each commit rings workers and tells pages. Celery's application must exist in every process that does."""
         from agents.events import store
+        from agents.services import letters
         from orchestrator import celery, dispatch, presence  # noqa: F401 - making the application is the point
         from orchestrator.env import environment
         from orchestrator.realtime import feed
 
         store.on_recorded(dispatch.ring_for)
         store.on_recorded(feed.announce)
+        letters.on_changed(feed.announce_letters)
         presence.announce()
         for module in environment().agent_modules:
             import_module(module)

@@ -118,7 +118,7 @@ class Environment(BaseSettings):
     )
     tool_retries: int = Field(3, ge=0, le=10, description="Further tries of a tool after a passing fault.")
     retry_seconds: float = Field(
-        30, ge=0, le=300, description="Longest that the pauses between the tries of one call take together."
+        120, ge=0, le=3600, description="Longest that the pauses between the tries of one call take together."
     )
     breaker_failures: int = Field(
         5, ge=0, le=1000, description="Failures in a row that open the breaker of a model or tool; 0: never."

@@ -143,6 +143,23 @@ def leave_trace(caller: Caller, arguments: Trace) -> dict[str, Any]:
     return {"name": arguments.name}
 
 
+class Busy(ConnectionError):
+    """The other side asks to wait."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__("busy")
+        self.headers = {"retry-after": str(seconds)}
+
+
+def trace_at_second_try(caller: Caller, arguments: Trace) -> dict[str, Any]:
+    """The same, but the first call of a name is asked to come again later."""
+    first = Path(f"{os.environ[TRACE]}.{arguments.name}")
+    if not first.exists():
+        first.touch()
+        raise Busy(4)
+    return leave_trace(caller, arguments)
+
+
 def wipe_trace(caller: Caller, arguments: Trace) -> dict[str, Any]:
     """Take the last such line out of the trace file again."""
     path = Path(os.environ[TRACE])
@@ -185,6 +202,7 @@ def register() -> None:
         _tool("ask_to_trace", Policy.ASK),
         _tool("never_trace", Policy.REFUSE),
         _tool("trace_again", Policy.RUN, idempotent=True),
+        _tool("trace_at_second_try", Policy.RUN, idempotent=True, run=trace_at_second_try),
         _tool("look_around", Policy.RUN, idempotent=True, run=look_around, reads_only=True),
         _tool("wipe_trace", Policy.RUN, idempotent=True, run=wipe_trace),
         _tool("ask_to_wipe", Policy.ASK, idempotent=True, run=wipe_trace),

@@ -6,21 +6,23 @@ from uuid import UUID
 from django.db.models import Max, Sum
 
 from agents.lifecycle import ApprovalStatus
-from agents.models import AgentMessage, AgentRun, AgentSession, Approval, Project, User
+from agents.models import AgentMessage, AgentRun, AgentSession, Approval, Project, ToolExecution, User
 from agents.roles import Level
 from agents.services import approvals
 from agents.services.approvals import Decision
+from orchestrator.conf import breaker_limits
+from orchestrator.resilience.breakers import Breaker
 from tests.agent_types import Brief
 from tests.factories import make_mission
 
 
-def start() -> str:
+def start(tool: str = "leave_trace") -> str:
     """Start a mission of 1 + 2 + 4 + 8 agents whose workers each leave one trace."""
     mission = make_mission(
         Project.objects.get(),
         User.objects.get(),
         level=Level.QUEEN,
-        run_input=Brief(below=(2, 2, 2)).model_dump(mode="json"),
+        run_input=Brief(below=(2, 2, 2), tool=tool).model_dump(mode="json"),
     )
     return str(mission.pk)
 
@@ -38,10 +40,22 @@ def look(mission: str, trace: str) -> dict:
         "status": tree.get(pk=mission_id).status,
         "agents": tree.count(),
         "statuses": sorted(set(tree.values_list("status", flat=True))),
+        "workers": sorted(tree.filter(level=Level.WORKER).values_list("status", flat=True)),
         "worker_attempts": tree.filter(level=Level.WORKER).aggregate(most=Max("attempt"))["most"],
         "messages": len(said),
         "distinct_messages": len(set(said)),
     }
+
+
+def tries(mission: str) -> list[int]:
+    """How often each call of the mission was begun."""
+    return list(ToolExecution.objects.filter(session__root=UUID(mission)).values_list("tries", flat=True))
+
+
+def is_probed(tool: str) -> bool:
+    """Is a call of the tool let through as a probe right now?"""
+    standing = Breaker(f"tool/{tool}", tool, breaker_limits()).standing()
+    return standing is not None and standing.is_probed
 
 
 def crashes(mission: str) -> int:

@@ -136,15 +136,39 @@ class Passage(Protocol):
         ...
 
 
-class Line(Protocol):
-    """The way to a model, which all agents share."""
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What earlier attempts of an agent at the same call took: tries, and seconds of pauses."""
+
+    tries: int = 0
+    rested: float = 0.0
+
+
+class Call(Protocol):
+    """One call, in as many tries as it takes."""
+
+    @property
+    def earlier(self) -> Earlier:
+        """What went before this attempt."""
+        ...
 
     def passing(self) -> AbstractContextManager[Passage]:
-        """A try passes in this block, in its turn. Raises CircuitOpen or RateLimited instead of beginning it."""
+        """A try passes in this block, in its turn. Raises CircuitOpen, RateLimited or Resting instead."""
         ...
 
     def rest(self, seconds: float, next_try: int, reason: str) -> None:
-        """Say why the call is tried again, and sleep until then. Raises HandedBack when the agent is to stop."""
+        """Say why the call is tried again, and rest until then.
+
+        Raises Resting when another attempt is to make that try, HandedBack when the agent is to stop.
+        """
+        ...
+
+
+class Line(Protocol):
+    """The way to a model, which all agents share."""
+
+    def calling(self, asked: Mapping[str, Any]) -> AbstractContextManager[Call]:
+        """One call in this block; the same when another attempt asks the same. Raises Resting: not yet."""
         ...
 
 

@@ -191,7 +191,10 @@ class SessionLease(models.Model):
 
 
 class AgentRun(models.Model):
-    """One turn of a session: its input, how it ended, what came out."""
+    """One turn of a session: its input, how it ended, what came out.
+
+    `pauses`: calls that are tried again later, by their keys; a call that has ended is not among them any more.
+    """
 
     run_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
@@ -201,6 +204,7 @@ class AgentRun(models.Model):
     input = models.JSONField(default=dict, db_default={})
     status = models.TextField(choices=choices(RunStatus), default=RunStatus.ACTIVE)
     crashes = models.IntegerField(default=0, db_default=0)
+    pauses = models.JSONField(default=dict, db_default={})
     output = models.JSONField(null=True)
     error = models.TextField(default="", db_default="")
     error_code = models.TextField(default="", db_default="")

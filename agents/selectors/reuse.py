@@ -56,6 +56,11 @@ def by_project(project_id: UUID) -> Saved:
     return _saved(Q(project_id=project_id))
 
 
+def everywhere() -> Saved:
+    """In the whole installation, in all its time. Two queries."""
+    return _saved(Q())
+
+
 def _saved(within: Q) -> Saved:
     made = ToolExecution.objects.filter(within, kept_from__isnull=True).exclude(status=ExecutionStatus.REFUSED)
     tools: dict[str, Any] = made.aggregate(calls=Count("pk"), reused=Count("pk", filter=Q(is_reused=True)))

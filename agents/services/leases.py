@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from agents.actor import SYSTEM
+from agents.checkpoints.connections import raw_cursor
 from agents.events import store
 from agents.events.types import SessionMoved
 from agents.ids import new_id
@@ -18,32 +19,33 @@ from agents.models.sessions import Turn
 from agents.roles import Level
 from agents.services import sessions
 
-# Projects with queued sessions of a level are found by steps through the index, not by reading all that is queued.
-# The one that uses the smallest part of its limit on this level is next; of its sessions the one whose turn it is.
+NEAR = 32  # seats left of a project's limit from which claims of it are counted one after the other
+
+# Projects with queued sessions of a level are found by steps through the index, not by reading all that is queued:
+# a step comes to the next project, at the session whose turn it is. The project that uses the smallest part of its
+# limit on this level is next; those in `full` come after all others.
 CLAIM = """
-WITH RECURSIVE asking (project_id) AS (
-    (SELECT project_id FROM agent_sessions WHERE status = 'queued' AND level = %(level)s
-     ORDER BY project_id LIMIT 1)
+WITH RECURSIVE asking (project_id, turn) AS (
+    (SELECT project_id, {turn} FROM agent_sessions WHERE status = 'queued' AND level = %(level)s
+     ORDER BY project_id, {turn} LIMIT 1)
     UNION ALL
-    SELECT (SELECT s.project_id FROM agent_sessions s
-            WHERE s.status = 'queued' AND s.level = %(level)s AND s.project_id > a.project_id
-            ORDER BY s.project_id LIMIT 1)
-    FROM asking a WHERE a.project_id IS NOT NULL
-), busy AS (
-    SELECT project_id, count(*) AS everywhere, count(*) FILTER (WHERE level = %(level)s) AS here
-    FROM agent_sessions WHERE status = 'running' GROUP BY project_id
+    SELECT s.* FROM asking a CROSS JOIN LATERAL (
+        SELECT project_id, {turn} FROM agent_sessions
+        WHERE status = 'queued' AND level = %(level)s AND project_id > a.project_id
+        ORDER BY project_id, {turn} LIMIT 1
+    ) s
 ), shares AS MATERIALIZED (
-    SELECT p.project_id
-    FROM asking a JOIN projects p USING (project_id) LEFT JOIN busy b USING (project_id)
+    SELECT p.project_id, l.most - busy.everywhere AS seats
+    FROM asking a JOIN projects p USING (project_id)
     CROSS JOIN LATERAL (SELECT coalesce(p.max_running, %(max_running)s) AS most) l
     CROSS JOIN LATERAL (
-        SELECT {turn} AS turn FROM agent_sessions s
-        WHERE s.status = 'queued' AND s.level = %(level)s AND s.project_id = p.project_id ORDER BY {turn} LIMIT 1
-    ) next
-    WHERE coalesce(b.everywhere, 0) < l.most AND NOT p.project_id = ANY (%(full)s::uuid[])
-    ORDER BY coalesce(b.here, 0)::float / l.most, next.turn
+        SELECT count(*) AS everywhere, count(*) FILTER (WHERE level = %(level)s) AS here
+        FROM agent_sessions WHERE status = 'running' AND project_id = a.project_id
+    ) busy
+    WHERE busy.everywhere < l.most
+    ORDER BY p.project_id = ANY (%(full)s::uuid[]), busy.here::float / l.most, a.turn
 ), best AS (
-    SELECT s.session_id, s.queued_by FROM shares CROSS JOIN LATERAL (
+    SELECT s.session_id, s.queued_by, shares.seats FROM shares CROSS JOIN LATERAL (
         SELECT session_id, move_id AS queued_by FROM agent_sessions
         WHERE status = 'queued' AND level = %(level)s AND project_id = shares.project_id
         ORDER BY {turn} LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
@@ -53,14 +55,18 @@ WITH RECURSIVE asking (project_id) AS (
     SET status = 'running', attempt = attempt + 1, moved_at = now(), updated_at = now(),
         started_at = coalesce(started_at, now()), move_id = %(move_id)s
     FROM best WHERE s.session_id = best.session_id
-    RETURNING s.session_id, s.project_id, s.attempt, best.queued_by
+    RETURNING s.session_id, s.project_id, s.attempt, best.queued_by, best.seats
 ), leased AS (
     INSERT INTO session_leases (session_id, project_id, attempt, until, holder)
     SELECT session_id, project_id, attempt, now() + make_interval(secs => %(lease)s), %(holder)s FROM claimed
     ON CONFLICT (session_id) DO UPDATE
         SET attempt = excluded.attempt, until = excluded.until, holder = excluded.holder
 )
-SELECT session_id, queued_by FROM claimed""".replace("{turn}", Turn.template)
+SELECT session_id, queued_by, project_id, seats FROM claimed""".replace("{turn}", Turn.template)
+ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+IS_OVER = """
+SELECT count(*) > (SELECT coalesce(max_running, %(max_running)s) FROM projects WHERE project_id = %(project)s)
+FROM agent_sessions WHERE status = 'running' AND project_id = %(project)s"""
 BEAT = """
 UPDATE session_leases l SET until = now() + make_interval(secs => %(lease)s)
 FROM unnest(%(sessions)s::uuid[], %(attempts)s::int[]) AS held(session_id, attempt)
@@ -82,31 +88,46 @@ class Holding:
     attempt: int
 
 
-@transaction.atomic
+class _LimitReached(Exception):
+    """Others have taken the last seats of the project between the look at it and the claim."""
+
+
 def claim(
     level: Level, *, holder: str, lease: timedelta, max_running: int, full: Collection[UUID] = ()
 ) -> AgentSession | None:
     """Take the best queued session of `level`; None when there is none. `holder` names the process.
 
-    `max_running` is the limit of projects without one of their own; those in `full` get nothing this time.
+    `max_running` is the limit of projects without one of their own; those in `full` are served when no other project
+    has anything to do. A claim that counted before others had committed is undone, and looks again.
     """
+    while True:
+        try:
+            return _claim(level, holder, lease, max_running, full)
+        except _LimitReached:
+            continue
+
+
+@transaction.atomic
+def _claim(
+    level: Level, holder: str, lease: timedelta, max_running: int, full: Collection[UUID]
+) -> AgentSession | None:
     move_id = new_id()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            CLAIM,
-            {
-                "level": level,
-                "max_running": max_running,
-                "full": list(full),
-                "lease": lease.total_seconds(),
-                "holder": holder,
-                "move_id": move_id,
-            },
-        )
-        row = cursor.fetchone()
+    asked = {
+        "level": str(level),
+        "max_running": max_running,
+        "full": list(full),
+        "lease": lease.total_seconds(),
+        "holder": holder,
+        "move_id": move_id,
+    }
+    with raw_cursor(connection) as cursor:
+        row = cursor.execute(CLAIM, asked, prepare=True).fetchone()  # to plan it takes longer than to run it
     if row is None:
         return None
-    session = AgentSession.objects.select_related("current_run").get(pk=row[0])
+    session_id, queued_by, project_id, seats = row
+    if seats <= NEAR:
+        _check_limit(project_id, max_running)
+    session = AgentSession.objects.select_related("current_run").get(pk=session_id)
     store.record(
         SessionMoved(
             previous=SessionStatus.QUEUED,
@@ -117,10 +138,19 @@ def claim(
         ),
         session,
         actor=SYSTEM,
-        causation_id=row[1],
+        causation_id=queued_by,
         event_id=move_id,
     )
     return session
+
+
+def _check_limit(project_id: UUID, max_running: int) -> None:
+    """Count what runs once no other claim of the project that came so far is under way. Raises _LimitReached."""
+    with connection.cursor() as cursor:
+        cursor.execute(ONE_AT_A_TIME, [f"claims {project_id}"])
+        cursor.execute(IS_OVER, {"project": project_id, "max_running": max_running})
+        if cursor.fetchone()[0]:
+            raise _LimitReached
 
 
 def beat(holdings: list[Holding], lease: timedelta) -> Mapping[Holding, Control]:

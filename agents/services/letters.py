@@ -2,7 +2,7 @@
 
 import json
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from agents.errors import DomainError, NotFound
 from agents.events.digests import digest
 from agents.ids import new_id
 from agents.lifecycle import LETTER_TRANSITIONS, LetterKind, LetterStatus, check_move
-from agents.models import AgentSession, DeadLetter, ToolExecution
+from agents.models import AgentSession, DeadLetter, Project, ToolExecution
 
 LONGEST_TRACE = 20_000  # characters, the end of it: there stands where it broke
 LONGEST_MESSAGE = 4_000
@@ -29,6 +29,16 @@ VALUES (%(letter_id)s, %(project_id)s, %(session_id)s, %(execution_id)s, %(kind)
 ON CONFLICT (kind, subject) WHERE status = 'open' DO UPDATE
     SET count = dead_letters.count + 1, last_at = statement_timestamp(), error_code = excluded.error_code,
         message = excluded.message, trace = excluded.trace"""
+
+
+Listener = Callable[[Sequence[UUID]], None]
+_listeners: list[Listener] = []
+
+
+def on_changed(listener: Listener) -> None:
+    """Call `listener` after each commit that kept or settled a letter, with the projects whose people may see it."""
+    if listener not in _listeners:
+        _listeners.append(listener)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,18 @@ def _keep(
     }
     with connection.cursor() as cursor:
         cursor.execute(KEEP, {name: _clean(value) for name, value in row.items()})
+    _changed(session.project_id if session else None)
+
+
+def _changed(project_id: UUID | None) -> None:
+    """A letter of the installation may be seen by admins of any project."""
+
+    def tell() -> None:
+        seen_in = [project_id] if project_id else list(Project.objects.values_list("pk", flat=True))
+        for listener in _listeners:
+            listener(seen_in)
+
+    transaction.on_commit(tell, robust=True)
 
 
 def _clean(value: Any) -> Any:
@@ -104,13 +126,17 @@ def settle(letter_id: UUID, status: LetterStatus, *, by: UUID) -> DeadLetter:
     check_move(LETTER_TRANSITIONS, LetterStatus(letter.status), status)
     letter.status, letter.settled_by_id, letter.settled_at = status, by, timezone.now()
     letter.save(update_fields=["status", "settled_by", "settled_at"])
+    _changed(letter.project_id)
     return letter
 
 
 def replayed(session: AgentSession, *, actor: Actor) -> int:
     """A locked session is tried again: what is open of it is settled; how many letters that were."""
-    return session.letters.filter(status=LetterStatus.OPEN).update(
+    settled = session.letters.filter(status=LetterStatus.OPEN).update(
         status=LetterStatus.REPLAYED,
         settled_at=timezone.now(),
         settled_by=actor.id if actor.kind == "person" else None,
     )
+    if settled:
+        _changed(session.project_id)
+    return settled

@@ -272,6 +272,7 @@ def supersede(session: AgentSession) -> list[SessionWait]:
     return _close_open(session, "superseded")
 
 
+PAUSE = "pause:"  # how interrupts begin that no graph has made: timers between two tries
 CLOSED = "closed"  # mark in the answer of a wait whose session ended
 
 
@@ -290,7 +291,7 @@ def _close_open(session: AgentSession, mark: str) -> list[SessionWait]:
 
 def reopen_closed(session: AgentSession) -> list[SessionWait]:
     """Open the waits that the end of a locked session closed, with the count of children that still work; they."""
-    opened = list(session.waits.filter(answer__closed=True))
+    opened = list(session.waits.filter(answer__closed=True).exclude(interrupt_id__startswith=PAUSE))
     for wait in opened:
         wait.answer = wait.answered_at = None
         if wait.kind == WaitKind.CHILDREN:

@@ -1,6 +1,7 @@
 """Replaying and discarding dead letters."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from django.db import transaction
 
 from agents import access
 from agents.actor import person
+from agents.errors import DomainError, NotFound
 from agents.lifecycle import LetterStatus
 from agents.models import DeadLetter, User
 from agents.roles import Role
@@ -41,6 +43,36 @@ def discard(user: User, letter_id: UUID) -> DeadLetter:
     settled = letters.settle(letter.pk, LetterStatus.DISCARDED, by=user.pk)
     _audit(user, settled, "letter.discard")
     return settled
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one letter; `why` says in words why it was not settled, and is empty where it was."""
+
+    letter_id: UUID
+    title: str
+    why: str = ""
+
+
+def settle_all(user: User, letter_ids: Sequence[UUID], verb: str) -> list[Outcome]:
+    """Replay or discard each letter in a transaction of its own; what became of each. One that fails stops no other.
+
+    Raises NotFound for another verb.
+    """
+    if verb not in ACTS:
+        raise NotFound
+    return [_settled(user, letter_id, ACTS[verb]) for letter_id in dict.fromkeys(letter_ids)]
+
+
+def _settled(user: User, letter_id: UUID, act: Callable[[User, UUID], DeadLetter]) -> Outcome:
+    try:
+        return Outcome(letter_id, act(user, letter_id).title)
+    except DomainError as error:
+        found = DeadLetter.objects.filter(pk=letter_id).first() if not isinstance(error, NotFound) else None
+        return Outcome(letter_id, found.title if found else "A letter", str(error))
+
+
+ACTS: Mapping[str, Callable[[User, UUID], DeadLetter]] = {"replay": replay, "discard": discard}
 
 
 def task_failed(name: str, arguments: Sequence[Any], error: BaseException) -> None:

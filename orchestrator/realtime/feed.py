@@ -80,6 +80,11 @@ def announce(recorded: Sequence[Recorded]) -> None:
     )
 
 
+def announce_letters(project_ids: Sequence[UUID]) -> None:
+    """Tell the pages of these projects that a dead letter came or was settled."""
+    publish((project_id, Fact("letter.changed", "letter", "", "")) for project_id in project_ids)
+
+
 def cursor(project_id: UUID) -> str:
     """Id of the project's latest fact: what a page that is rendered now already shows."""
     if _pause.is_on():

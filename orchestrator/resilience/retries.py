@@ -31,13 +31,14 @@ def tried(
     *,
     limits: RetryLimits,
     may_repeat: Callable[[BaseException], bool],
-    told: Callable[[int, float, BaseException], None],
-    rest: Callable[[float], None],
+    rest: Callable[[int, float, BaseException], None],
+    tries: int = 0,
+    rested: float = 0.0,
 ) -> Result:
     """The result of `work`, which is given the number of its try; its last error, when no further try is worth it.
 
-    All pauses together take no longer than the limit: who needs longer fails, and holds no thread meanwhile. `told`
-    hears of the next try's number, the seconds until then and the error; `rest` sleeps.
+    All pauses together take no longer than the limit. `rest` is given the next try's number, the seconds until then
+    and the error, and sleeps; what it raises ends the tries. `tries` and `rested` seconds went before.
     """
     jitter = wait_random_exponential(multiplier=limits.backoff, max=limits.longest)
 
@@ -48,13 +49,17 @@ def tried(
         retry=retry_if_exception(may_repeat),
         wait=wait,
         stop=stop_after_attempt(limits.retries + 1) | _NoTimeLeft(limits.longest),
-        sleep=rest,
-        before_sleep=lambda state: told(state.attempt_number + 1, state.upcoming_sleep, _error(state)),
+        sleep=lambda seconds: None,
+        before_sleep=lambda state: rest(state.attempt_number + 1, state.upcoming_sleep, _error(state)),
         reraise=True,
     )
     for attempt in retrying:
+        state = attempt.retry_state
+        if state.attempt_number == 1:
+            state.attempt_number += tries
+            state.idle_for += rested
         with attempt:
-            return work(attempt.retry_state.attempt_number)
+            return work(state.attempt_number)
     raise AssertionError("a try ends with a result or an error")
 
 

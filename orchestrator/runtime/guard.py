@@ -22,7 +22,7 @@ from orchestrator.resilience.retries import tried
 from orchestrator.runtime.asking import ask
 from orchestrator.runtime.durability import Held
 from orchestrator.runtime.leases import Lease
-from orchestrator.runtime.lines import ToolLine
+from orchestrator.runtime.lines import Call, ToolLine
 from orchestrator.runtime.recalling import answer, keep, work_of
 from orchestrator.tools.registry import tool_named
 from orchestrator.tools.tool import Caller, Tool
@@ -144,11 +144,10 @@ class Guard:
     def _run(self, tool: Tool[Any], row: ToolExecution, caller: Caller, effective: dict[str, Any]) -> dict[str, Any]:
         attempt = self._lease.holding.attempt
         parsed = tool.parse(effective)
-        line = ToolLine(self._lease, tool.name)
         started = time.monotonic()
 
-        def run(number: int) -> dict[str, Any]:
-            with line.passing() as passage:
+        def run(call: Call, number: int) -> dict[str, Any]:
+            with call.passing() as passage:
                 with self._lease.writing():
                     ledger.start(row, attempt, effective, number)
                 try:
@@ -164,31 +163,35 @@ class Guard:
                 passage.worked()
                 return output
 
-        output = self._tried(tool, row, line, run)
+        output = self._tried(tool, row, run)
         with scoped():
             ledger.complete(row, attempt, output, milliseconds=round((time.monotonic() - started) * 1000))
             approvals.dispel_doubt(row.pk)  # of a later attempt, which took this one for dead
         return output
 
-    def _tried(
-        self, tool: Tool[Any], row: ToolExecution, line: ToolLine, run: Callable[[int], dict[str, Any]]
-    ) -> dict[str, Any]:
+    def _tried(self, tool: Tool[Any], row: ToolExecution, run: Callable[[Call, int], dict[str, Any]]) -> dict[str, Any]:
         """Its output. Raises ToolGaveUp when it failed as often as it is tried, and whatever no further try cures."""
         repeats = partial(may_repeat, idempotent=tool.idempotent)
         tries = 0
 
-        def count(number: int) -> dict[str, Any]:
+        def count(call: Call, number: int) -> dict[str, Any]:
             nonlocal tries
             tries = number
-            return run(number)
+            return run(call, number)
 
-        def told(number: int, seconds: float, error: BaseException) -> None:
-            line.warn(f"{tool.title} did not work ({_words(error)})", number, seconds)
+        def rest(call: Call, number: int, seconds: float, error: BaseException) -> None:
+            call.rest(seconds, number, f"{tool.title} did not work ({_words(error)})")
 
         try:
-            return tried(
-                count, limits=retry_limits(tool_retries()), may_repeat=repeats, told=told, rest=self._lease.rest
-            )
+            with ToolLine(self._lease, tool.name).calling({"execution_id": row.pk}) as call:
+                return tried(
+                    partial(count, call),
+                    limits=retry_limits(tool_retries()),
+                    may_repeat=repeats,
+                    rest=partial(rest, call),
+                    tries=call.earlier.tries,
+                    rested=call.earlier.rested,
+                )
         except Exception as error:
             if not repeats(error):
                 raise

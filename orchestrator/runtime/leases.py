@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import Error as DatabaseError
 from django.db import transaction
@@ -24,11 +25,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False, slots=True)
 class Lease:
-    """A claimed session. `control` stops its graph at the next boundary; `lost` once another attempt owns it."""
+    """A claimed session. `control` stops its graph at the next boundary; `lost` once another attempt owns it.
+
+    `pauses` are those of the run, by the keys of the calls: only this attempt changes them.
+    """
 
     holding: Holding
     control: RunControl = field(default_factory=RunControl)
     lost: bool = False
+    pauses: dict[str, Any] = field(default_factory=dict)
 
     def lose(self) -> None:
         """Another attempt owns the session: nothing of this one may be written."""

@@ -11,7 +11,7 @@ from langgraph.errors import GraphDrained, GraphRecursionError
 from langgraph.types import Command, StateSnapshot
 
 from agents.checkpoints.connections import DATABASE_AWAY
-from agents.errors import DomainError, Fenced, HandedBack, WorkerDied
+from agents.errors import DomainError, Fenced, HandedBack, Resting, WorkerDied
 from agents.events import causes
 from agents.lifecycle import SessionStatus
 from agents.models import AgentRun, AgentSession
@@ -29,7 +29,7 @@ from orchestrator.runtime.holders import this_process
 from orchestrator.runtime.leases import Lease, heart
 from orchestrator.runtime.metering import Meter
 from orchestrator.runtime.saving import HELD, LEASE, METER, saver
-from orchestrator.runtime.settling import Failure, settle
+from orchestrator.runtime.settling import Failure, Rest, settle
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,8 @@ def run_next(level: Level) -> SessionStatus | None:
         return None
     if session is None:
         return None
-    lease = Lease(Holding(session.pk, session.attempt))
+    pauses = session.current_run.pauses if session.current_run else {}
+    lease = Lease(Holding(session.pk, session.attempt), pauses=dict(pauses))
     with berths.taken(session.project_id), heart.keeping(lease), causes.caused_by(session.move_id):
         try:
             stopped = _run(session, lease)
@@ -65,13 +66,10 @@ def run_next(level: Level) -> SessionStatus | None:
 def _claim(level: Level) -> AgentSession | None:
     limits = runner_limits()
     full = berths.full(limits.project_share)
-    session = leases.claim(level, holder=this_process(), lease=limits.lease, max_running=limits.max_running, full=full)
-    if session is None and full:
-        berths.owe(level)
-    return session
+    return leases.claim(level, holder=this_process(), lease=limits.lease, max_running=limits.max_running, full=full)
 
 
-def _run(session: AgentSession, lease: Lease) -> StateSnapshot | Failure:
+def _run(session: AgentSession, lease: Lease) -> StateSnapshot | Failure | Rest:
     """Run the graph to its next stop. What goes wrong is a failure; a lost lease or database is not."""
     try:
         return _drive(session, _runnable(session), lease)
@@ -96,7 +94,7 @@ def _runnable(session: AgentSession) -> AgentRun:
     return run
 
 
-def _drive(session: AgentSession, run: AgentRun, lease: Lease) -> StateSnapshot:
+def _drive(session: AgentSession, run: AgentRun, lease: Lease) -> StateSnapshot | Rest:
     held = _held(session.agent_type)
     config: RunnableConfig = {
         "configurable": {"thread_id": str(session.pk), LEASE: lease, HELD: held, "__pregel_strict_resume": True},
@@ -116,6 +114,7 @@ def _drive(session: AgentSession, run: AgentRun, lease: Lease) -> StateSnapshot:
     given = _given(session.pk, run, before)
     config["configurable"][METER] = Meter(session, lease)
     connection.close()  # nothing is kept open while the agent thinks
+    resting: Resting | None = None
     try:
         for _ in graph.stream(
             given,
@@ -128,12 +127,14 @@ def _drive(session: AgentSession, run: AgentRun, lease: Lease) -> StateSnapshot:
             pass
     except (GraphDrained, HandedBack):
         log.info("%s was stopped at a boundary.", session.pk)
+    except Resting as error:
+        resting = error
     finally:
         if held is not None:
             held.write()
-    stopped = graph.get_state(config)
-    answer(stopped.values)
-    return stopped
+    after = graph.get_state(config)
+    answer(after.values)
+    return Rest(after, resting) if resting else after
 
 
 def _held(name: str) -> Held | None:

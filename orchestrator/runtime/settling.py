@@ -11,7 +11,8 @@ from django.db import transaction
 from langgraph.types import Interrupt, StateSnapshot
 
 from agents.actor import agent
-from agents.errors import DomainError, InvalidInput, ToolGaveUp
+from agents.errors import DomainError, InvalidInput, Resting, ToolGaveUp
+from agents.events.digests import digest
 from agents.lifecycle import ChildrenNeeded, Control, ExecutionStatus, SessionStatus, WaitKind
 from agents.models import AgentSession, ToolExecution
 from agents.services import approvals, budgets, endings, letters, requests, sessions, signals, timers, waits
@@ -47,9 +48,17 @@ class Failure:
         return cls(f"{type(error).__name__}: {error}", "error", Reason.of(error))
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """A graph that broke off in `state` to go on later, and why and until when."""
+
+    state: StateSnapshot
+    why: Resting
+
+
 @transaction.atomic
-def settle(lease: Lease, stopped: StateSnapshot | Failure) -> SessionStatus | None:
-    """Finish, park, pause or queue the session again; its new status, None when another attempt owns it."""
+def settle(lease: Lease, stopped: StateSnapshot | Failure | Rest) -> SessionStatus | None:
+    """Finish, park, rest, pause or queue the session again; its new status, None when another attempt owns it."""
     session = sessions.lock_attempt(lease.holding.session_id, lease.holding.attempt)
     if session is None:
         return None
@@ -60,6 +69,8 @@ def settle(lease: Lease, stopped: StateSnapshot | Failure) -> SessionStatus | No
     elif session.control == Control.CANCEL:
         reason = session.control_reason or "Cancelled."
         endings.finish(session, Ending(SessionStatus.CANCELLED, error=reason, code="cancelled"))
+    elif isinstance(stopped, Rest):
+        _park(session, stopped.state, stopped.why)
     elif not stopped.tasks:  # not `next`: that is empty too when writes were saved and their checkpoint was not
         endings.finish(session, Ending(SessionStatus.SUCCEEDED, output=stopped.values.get("result")))
     else:
@@ -67,7 +78,7 @@ def settle(lease: Lease, stopped: StateSnapshot | Failure) -> SessionStatus | No
     return SessionStatus(session.status)
 
 
-def _park(session: AgentSession, stopped: StateSnapshot) -> None:
+def _park(session: AgentSession, stopped: StateSnapshot, resting: Resting | None = None) -> None:
     """Make the rows that the interrupts ask for, then rest: so no answer can come before its question.
 
     Where a budget is used up nobody is started: that question is put again once a person has decided.
@@ -84,14 +95,32 @@ def _park(session: AgentSession, stopped: StateSnapshot) -> None:
         endings.finish(session, Ending(SessionStatus.FAILED, error=failure.message, code=failure.code))
         return
     sessions.forget_crashes(session)
+    if resting is not None:
+        _rest(session, resting)
     if session.control == Control.PAUSE:
         sessions.move(session, SessionStatus.PAUSED, actor=agent(session.pk), cause="paused")
+    elif resting is not None:
+        sessions.move(session, _resting_status(session, asked), actor=agent(session.pk), cause="resting")
     elif asked and waits.are_open(session, [interrupt.id for interrupt in asked]):
         sessions.move(session, waits.resting_status(session), actor=agent(session.pk), cause="asked")
     elif budget is not None:
         budgets.park(session, budget, children=children)
     else:  # an answer came while it ran, or it was only drained
         sessions.move(session, SessionStatus.QUEUED, actor=agent(session.pk), cause="continued")
+
+
+def _rest(session: AgentSession, resting: Resting) -> None:
+    """A timer for a locked session, which no question of its graph waits for; one for each pause of a call."""
+    key, until = resting.data["key"], resting.data["until"]
+    named = digest({"run": session.current_run_id, "key": key, "until": until})[:32]
+    question = waits.Question(f"{waits.PAUSE}{named}", WaitKind.TIMER, key, {}, "the next try", str(resting))
+    timers.sleep(session, question, seconds=None, until=until)
+
+
+def _resting_status(session: AgentSession, asked: Sequence[Interrupt]) -> SessionStatus:
+    """Queued, if one of its questions was answered while it ran: other tasks go on while one of them rests."""
+    answered = session.waits.filter(interrupt_id__in=[one.id for one in asked], answered_at__gte=session.moved_at)
+    return SessionStatus.QUEUED if answered.exists() else waits.resting_status(session)
 
 
 def _to_start(session: AgentSession, interrupts: Sequence[Interrupt]) -> int:

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -11,9 +13,15 @@ from agents.errors import DomainError, ToolRefused, UndoFailed
 from agents.lifecycle import ExecutionStatus, Policy, Risk
 from agents.models import ToolExecution
 from agents.services import ledger, sessions
+from orchestrator.conf import breaker_limits, retry_limits, tool_retries
+from orchestrator.resilience.breakers import Breaker, Passage
+from orchestrator.resilience.faults import is_down, may_repeat
+from orchestrator.resilience.retries import tried
 from orchestrator.runtime.guard import caller_of
 from orchestrator.tools.registry import tool_named
 from orchestrator.tools.tool import Caller, Tool
+
+LONGEST_PAUSES = 3.0  # seconds between the tries of one compensation, in all: a person waits for it
 
 
 def undo_all(calls: Sequence[ToolExecution], *, actor: Actor) -> None:
@@ -43,18 +51,42 @@ def _undo(call: ToolExecution, actor: Actor) -> None:
     if compensation is None:
         raise DomainError(f"{call.tool_name} names no compensation.")
     tool = tool_named(compensation.tool)
-    arguments = compensation.arguments(call.effective_data or call.input_data, call.output_data or {})
-    parsed = tool.parse(arguments)
-    row, caller = _start(call, tool, parsed.model_dump(mode="json"), actor)
+    parsed = tool.parse(compensation.arguments(call.effective_data or call.input_data, call.output_data or {}))
+    arguments = parsed.model_dump(mode="json")
+    row, caller = _start(call, tool, arguments, actor)
     if row.status == ExecutionStatus.COMPLETED:
         return
     attempt, started = row.attempt, time.monotonic()
+
+    def run(number: int) -> dict[str, Any]:
+        if number > 1:
+            with transaction.atomic():
+                ledger.start(row, attempt, arguments, number, actor=actor)
+        try:
+            with Breaker(f"tool/{tool.name}", f"The tool {tool.name}", breaker_limits()).passing() as passage:
+                return _through(passage, tool, caller, parsed)
+        except Exception as error:
+            ledger.fail(row, attempt, _told(error), actor=actor)
+            raise
+
+    output = tried(
+        run,
+        limits=replace(retry_limits(tool_retries()), longest=LONGEST_PAUSES),
+        may_repeat=partial(may_repeat, idempotent=tool.idempotent),
+        rest=lambda number, seconds, error: time.sleep(seconds),
+    )
+    ledger.complete(row, attempt, output, milliseconds=round((time.monotonic() - started) * 1000), actor=actor)
+
+
+def _through(passage: Passage, tool: Tool[Any], caller: Caller, parsed: Any) -> dict[str, Any]:
+    """The tool's output; its breaker hears how it went."""
     try:
         output = tool.run(caller, parsed)
     except Exception as error:
-        ledger.fail(row, attempt, _told(error), actor=actor)
+        passage.failed(_told(error)) if is_down(error) else passage.worked()
         raise
-    ledger.complete(row, attempt, output, milliseconds=round((time.monotonic() - started) * 1000), actor=actor)
+    passage.worked()
+    return output
 
 
 def _told(error: Exception) -> str:

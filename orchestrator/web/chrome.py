@@ -10,7 +10,7 @@ from agents import access
 from agents.errors import Forbidden
 from agents.models import Project, User
 from agents.roles import Role, includes
-from agents.selectors import approvals, missions
+from agents.selectors import approvals, letters, missions
 from orchestrator.realtime import feed
 
 PROJECT = "project"  # key in the person's session
@@ -58,6 +58,11 @@ class Chrome:
     def missions(self) -> int:
         """How many missions are in flight."""
         return missions.in_flight(self.project.pk)
+
+    @cached_property
+    def letters(self) -> int:
+        """How many dead letters of theirs nobody has settled."""
+        return letters.waiting(self.user).count()
 
 
 def enter(request: HttpRequest, project_id: UUID | None = None) -> Chrome:

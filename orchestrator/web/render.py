@@ -9,7 +9,11 @@ from django.utils.cache import patch_vary_headers
 
 MOST_REGIONS = 100
 # Regions of the surroundings, which every page has.
-_CHROME = {"rail-waits": "_rail_waits.html", "rail-missions": "_rail_missions.html"}
+_CHROME = {
+    "rail-waits": "_rail_waits.html",
+    "rail-missions": "_rail_missions.html",
+    "rail-letters": "_rail_letters.html",
+}
 # A kind of region with many on a page, such as agent-<id>: its template, and its context by the id.
 Pieces = Mapping[str, tuple[str, Callable[[str], Mapping[str, Any] | None]]]
 

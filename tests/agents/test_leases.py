@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection, transaction
@@ -11,7 +12,6 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from agents.actor import Actor
-from agents.ids import new_id
 from agents.lifecycle import Control, SessionStatus
 from agents.models import AgentEvent, AgentSession, Project, SessionLease, User
 from agents.roles import Level
@@ -131,34 +131,70 @@ def test_urgent_work_goes_first_but_not_for_ever():
 
 
 @pytest.mark.django_db
-def test_a_project_that_fills_its_part_of_a_worker_is_passed_over():
+def test_a_project_that_fills_its_part_of_a_worker_is_served_last():
     user = make_user()
     full = make_project(user)
     queue_many(full, user, 2)
     other = make_mission(make_project(user), user)
-    taken = leases.claim(Level.QUEEN, holder="here", lease=LEASE, max_running=100, full=[full.pk])
-    assert taken.pk == other.pk
-    assert leases.claim(Level.QUEEN, holder="here", lease=LEASE, max_running=100, full=[full.pk]) is None
+    taken = [
+        leases.claim(Level.QUEEN, holder="here", lease=LEASE, max_running=100, full=[full.pk]).project_id
+        for _ in range(3)
+    ]
+    assert taken == [other.project_id, full.pk, full.pk]
 
 
-@pytest.mark.django_db
-def test_a_claim_reads_a_handful_of_rows_however_many_are_queued():
+@pytest.mark.django_db(transaction=True)
+def test_claims_at_the_same_moment_do_not_go_beyond_the_limit():
     user = make_user()
+    project, other = make_project(user), make_project(user)
+    Project.objects.filter(pk=project.pk).update(max_running=3)
+    queue_many(project, user, 12)
+    queue_many(other, user, 2, ago=timedelta(0))
+    taken = [session.project_id for session in at_once(*[claim for _ in range(12)]) if session]
+    assert (taken.count(project.pk), taken.count(other.pk)) == (3, 2)
+
+
+PARAMETERS = {"level": "queen", "max_running": 100, "full": [], "lease": 60, "holder": "here", "move_id": UUID(int=0)}
+
+
+def crowd(user: User) -> None:
+    """5,000 queued sessions of a full project, and 3 times 1,000 of others."""
     full = make_project(user)
     Project.objects.filter(pk=full.pk).update(max_running=1)
     queue_many(full, user, 5000)
     claim()  # so this one is full: none of its 5,000 may be looked at one by one
     for _ in range(3):
         queue_many(make_project(user), user, 1000, ago=timedelta(minutes=5))
+
+
+def explained(statement: str, parameters: dict[str, Any] | None = None) -> dict:
+    """The plan by which a statement has just run."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
+        plan = cursor.fetchone()[0]
+    return (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]
+
+
+@pytest.mark.django_db
+def test_a_claim_reads_a_handful_of_rows_however_many_are_queued():
+    crowd(make_user())
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE agent_sessions")
-        cursor.execute(
-            f"EXPLAIN (ANALYZE, FORMAT JSON) {leases.CLAIM}",
-            {"level": "queen", "max_running": 100, "full": [], "lease": 60, "holder": "here", "move_id": new_id()},
-        )
-        plan = cursor.fetchone()[0]
-    plan = json.loads(plan) if isinstance(plan, str) else plan
-    assert max(rows_of(plan[0]["Plan"])) <= 10
+    assert max(rows_of(explained(leases.CLAIM, PARAMETERS))) <= 10
+
+
+@pytest.mark.django_db
+def test_so_does_one_whose_plan_was_made_when_nothing_was_queued():
+    """Workers keep the plan for all parameters, from their first claims on."""
+    numbered = leases.CLAIM % {name: f"${place}" for place, name in enumerate(PARAMETERS, 1)}
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        cursor.execute(f"PREPARE kept (text, int, uuid[], float8, text, uuid) AS {numbered}")
+        cursor.execute("EXPLAIN EXECUTE kept('queen', 100, '{}', 60, 'here', gen_random_uuid())")
+        crowd(make_user())
+        plan = explained("EXECUTE kept('queen', 100, '{}', 60, 'here', gen_random_uuid())")
+        cursor.execute("DEALLOCATE kept")
+    assert max(rows_of(plan)) <= 10
 
 
 def rows_of(node: dict) -> Iterator[float]:

@@ -239,7 +239,8 @@ def test_others_that_go_on_are_stopped_when_the_agent_above_has_ended():
     finish(first)
     assert waits.abandoned() == {}
     finish(running(mission))
-    assert list(waits.abandoned()) == [second.pk]
+    mission.refresh_from_db()
+    assert waits.abandoned() == {second.pk: mission.move_id}
 
 
 def fresh_control(session: AgentSession) -> str:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 from agents.errors import DomainError, ModelMisbehaved, ModelUnavailable
 from agents.graphs.brains.chat_faults import ADVICE, DOWN, MISBEHAVIOUR, PASSING, Fault, Kind, fault_of
 from agents.graphs.brains.chat_prompts import Message
-from agents.graphs.ports import Account, Line, Recall, Usage
+from agents.graphs.ports import Account, Call, Line, Recall, Usage
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -168,15 +168,29 @@ class ModelCalls:
         if self._recall and (kept := self._recall.find(self._address.name, purpose, asked)) is not None:
             with suppress(ValueError):  # the form has changed since: ask anew
                 return read(shape.model_validate(kept))
+        with self._line.calling(asked) as call:
+            return self._charged(call, purpose, messages, shape, read, asked, batch)
+
+    def _charged(
+        self,
+        call: Call,
+        purpose: str,
+        messages: Sequence[Message],
+        shape: type[Reply],
+        read: Callable[[Reply], Result],
+        asked: dict[str, Any],
+        batch: Batch,
+    ) -> Result:
         tally = Tally()
         started = time.monotonic()
         understood: Understood[Result] | None = None
         try:
-            understood = self._converse(messages, shape, read, tally)
+            understood = self._converse(call, messages, shape, read, tally)
             return understood.result
         finally:
             usage = self._usage(purpose, tally, time.monotonic() - started, batch if understood else ALONE)
-            self._account.charge(usage)
+            if tally.tries:
+                self._account.charge(usage)
             if self._recall and understood:
                 self._recall.keep(self._address.name, asked, understood.reply, usage)
 
@@ -197,21 +211,22 @@ class ModelCalls:
 
     def _converse(
         self,
+        call: Call,
         messages: Sequence[Message],
         shape: type[Reply],
         read: Callable[[Reply], Result],
         tally: Tally,
     ) -> Understood[Result]:
         deadline = time.monotonic() + self._patience.total
-        rested = 0.0
+        rested = call.earlier.rested
         schema = _schema(shape)
         known = self._dialects
         repair: list[Message] = []
-        failures = 0
+        failures = call.earlier.tries
         while True:
             dialect = self._dialects[0]
             try:
-                answer = self._send([*messages, *repair], schema, dialect, tally, deadline)
+                answer = self._send(call, [*messages, *repair], schema, dialect, tally, deadline)
                 return _understand(answer, dialect, shape, read)
             except Fault as fault:
                 if self._drop(dialect, fault) and fault.kind is Kind.REFUSED:
@@ -223,11 +238,11 @@ class ModelCalls:
                 if not (in_time and fault.kind in PASSING and failures <= self._patience.retries):
                     if fault.kind is Kind.REFUSED:  # in every dialect, so it was none's fault
                         self._dialects = known
-                    raise self._error(fault, tally.tries) from None
+                    raise self._error(fault, call.earlier.tries + tally.tries) from None
                 if fault.said is not None:
                     repair = _mend(fault, schema)
                 reason = f"The model {fault.kind}"
-            self._line.rest(wait, failures + 1, reason)
+            call.rest(wait, failures + 1, reason)
 
     def _drop(self, dialect: Dialect, fault: Fault) -> bool:
         """Stop using `dialect` where `fault` says that the server does not know it; True if that was done."""
@@ -238,13 +253,14 @@ class ModelCalls:
 
     def _send(
         self,
+        call: Call,
         messages: Sequence[Message],
         schema: Mapping[str, Any],
         dialect: Dialect,
         tally: Tally,
         deadline: float,
     ) -> AIMessage:
-        with self._line.passing() as passage:
+        with call.passing() as passage:
             tally.tries += 1
             seconds = max(0.0, min(self._patience.timeout, deadline - time.monotonic()))
             try:

@@ -1,7 +1,7 @@
 """What the tests of the chat brain share: an account that keeps its bills, sources, a brain to ask."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -12,7 +12,7 @@ import pytest
 from agents.errors import DomainError
 from agents.graphs.brains import chat
 from agents.graphs.findings import Answer, Citation, Domain, Finding, PassageText, Question, SourceOutline
-from agents.graphs.ports import Usage
+from agents.graphs.ports import Earlier, Usage
 from tests.model_server import MODEL, ModelServer
 
 NAME = f"openai:{MODEL}"
@@ -43,6 +43,12 @@ class OpenLine:
 
     outcomes: list[str] = field(default_factory=list)
     rests: list[tuple[float, int, str]] = field(default_factory=list)
+    earlier: Earlier = field(default_factory=Earlier)
+
+    @contextmanager
+    def calling(self, asked: Mapping[str, Any]) -> Iterator["OpenLine"]:
+        """At once."""
+        yield self
 
     @contextmanager
     def passing(self) -> Iterator["OpenLine"]:

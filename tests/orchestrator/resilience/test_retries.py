@@ -83,7 +83,9 @@ def run(errors: list[Exception], limits: RetryLimits = LIMITS):
 
     outcome: object
     try:
-        outcome = tried(work, limits=limits, may_repeat=is_passing, told=lambda *_: None, rest=rests.append)
+        outcome = tried(
+            work, limits=limits, may_repeat=is_passing, rest=lambda number, seconds, error: rests.append(seconds)
+        )
     except Exception as error:  # noqa: BLE001 - the outcome is what the test looks at
         outcome = error
     return outcome, tries, rests
@@ -97,6 +99,22 @@ def test_the_last_error_comes_out_when_tries_are_used_up():
     errors = [TimeoutError(str(number)) for number in range(9)]
     outcome, tries, rests = run(errors)
     assert (outcome, tries, len(rests)) == (errors[3], [1, 2, 3, 4], 3)
+
+
+def test_tries_and_pauses_of_earlier_attempts_count():
+    with pytest.raises(TimeoutError):
+        tried(failing, limits=LIMITS, may_repeat=is_passing, rest=never, tries=3, rested=0)
+    with pytest.raises(TimeoutError):
+        tried(failing, limits=LIMITS, may_repeat=is_passing, rest=never, tries=1, rested=30)
+    assert tried(lambda number: number, limits=LIMITS, may_repeat=is_passing, rest=never, tries=2, rested=9) == 3
+
+
+def failing(number: int) -> None:
+    raise TimeoutError
+
+
+def never(number: int, seconds: float, error: BaseException) -> None:
+    raise AssertionError("no further try")
 
 
 def test_a_lasting_error_is_tried_once():

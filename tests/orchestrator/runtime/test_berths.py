@@ -1,15 +1,12 @@
-"""The bulkhead of a worker: a project leaves some threads to others, and nothing is forgotten for that."""
+"""The bulkhead of a worker: a project leaves some threads to others, while others have work."""
 
 from uuid import uuid4
 
-import pytest
-
-from agents.models import AgentSession
+from agents.lifecycle import SessionStatus
 from agents.roles import Level
-from orchestrator import dispatch
 from orchestrator.runtime import runner
 from orchestrator.runtime.berths import Berths
-from tests.orchestrator.runtime.conftest import run_all
+from tests.orchestrator.runtime.test_runner import fresh
 
 
 def test_a_project_is_full_once_it_has_its_share_of_the_threads():
@@ -34,22 +31,22 @@ def test_what_is_no_worker_knows_no_bulkhead():
         assert berths.full(0.9) == []
 
 
-@pytest.fixture
-def rung(monkeypatch):
-    """The levels that were rung."""
-    levels: list[Level] = []
-    monkeypatch.setattr(dispatch, "ring", lambda level, times=1: levels.append(level))
-    return levels
-
-
-def test_a_message_for_a_full_project_is_sent_again_when_there_is_room(mission, monkeypatch, rung):
+def test_a_project_that_is_alone_takes_every_thread(mission, monkeypatch):
     berths = Berths()
     berths.threads = 2
     monkeypatch.setattr(runner, "berths", berths)
     root = mission("test.worker", tool="look_around")
     with berths.taken(root.project_id):
-        assert runner.run_next(Level.WORKER) is None
-        rung.clear()
-    assert rung == [Level.WORKER]
-    run_all()
-    assert AgentSession.objects.get().status == "succeeded"
+        assert berths.full(0.5) == [root.project_id]
+        assert runner.run_next(Level.WORKER) == SessionStatus.SUCCEEDED
+
+
+def test_a_project_that_has_its_share_lets_others_go_first(mission, monkeypatch):
+    berths = Berths()
+    berths.threads = 2
+    monkeypatch.setattr(runner, "berths", berths)
+    first, other = (mission("test.worker", tool="look_around") for _ in range(2))
+    with berths.taken(first.project_id):
+        runner.run_next(Level.WORKER)
+    assert fresh(first).status == SessionStatus.QUEUED
+    assert fresh(other).status == SessionStatus.SUCCEEDED

@@ -91,7 +91,7 @@ def test_sigterm_hands_back_long_before_the_lease_runs_out(tmp_path):
         **{TRACE: str(trace)},
     ) as stack:
         mission = Mission(stack, trace)
-        eventually(lambda: mission.state()["statuses"] == ["running", "waiting_children"])
+        eventually(lambda: mission.state()["workers"] == ["running"] * 8)
         old = stack.pid("workers")
         os.kill(old, signal.SIGTERM)
         stack.wait_for(lambda: stack.pids.get("workers") not in {old, None}, "another worker")

@@ -33,7 +33,7 @@ AGENTS = 1 + 2 + 4 + 8
 class Mission:
     """A mission of test agents on a stack, seen through a process that has the stack's settings."""
 
-    def __init__(self, stack: Stack, trace) -> None:
+    def __init__(self, stack: Stack, trace, tool: str = "leave_trace") -> None:
         env = {
             name: value
             for name, value in os.environ.items()
@@ -54,7 +54,7 @@ class Mission:
             preexec_fn=die_with_parent(signal.SIGKILL),
         )
         weakref.finalize(self, self._driver.communicate)
-        self.id = self._call("start")
+        self.id = self._call("start", tool)
 
     def _call(self, name: str, *arguments: str):
         self._driver.stdin.write(f"{json.dumps([name, *arguments])}\n")
@@ -66,6 +66,14 @@ class Mission:
     def state(self) -> dict:
         """Status of the root, counts, doubts answered by what really happened."""
         return self._call("look", self.id, str(self.trace))
+
+    def tries(self) -> list[int]:
+        """Of each tool call."""
+        return self._call("tries", self.id)
+
+    def is_probed(self, tool: str) -> bool:
+        """Is a probe of the tool's breaker out?"""
+        return self._call("is_probed", tool)
 
     def crashes(self) -> int:
         """How many were counted."""
@@ -100,6 +108,38 @@ def test_killed_workers_lose_and_double_nothing(stack, trace, seed):
     assert ended["agents"] == AGENTS
     assert ended["statuses"] == ["succeeded"]
     assert ended["messages"] == ended["distinct_messages"]
+
+
+@pytest.mark.xdist_group("kill")
+def test_workers_that_are_killed_between_two_tries_lose_and_double_nothing(tmp_path):
+    trace = tmp_path / "trace"
+    trace.touch()
+    with running_stack(QUEENRIGHT_AGENT_MODULES="tests.agent_types", **{TRACE: str(trace)}) as stack:
+        mission = Mission(stack, trace, tool="trace_at_second_try")
+        eventually(lambda: "waiting_timer" in mission.state()["workers"])
+        stack.kill("workers")
+        ended = eventually(lambda: (found := mission.state())["status"] == "succeeded" and found)
+        assert sorted(set(trace.read_text().split())) == EFFECTS
+        assert ended["statuses"] == ["succeeded"]
+        assert mission.tries() == [2] * 8
+
+
+@pytest.mark.xdist_group("kill")
+def test_a_worker_that_is_killed_as_a_breakers_probe_keeps_nobody_out(tmp_path):
+    trace = tmp_path / "trace"
+    trace.touch()
+    with running_stack(
+        QUEENRIGHT_AGENT_MODULES="tests.agent_types",
+        QUEENRIGHT_TEST_PAUSE="4",
+        QUEENRIGHT_BREAKER_FAILURES="1",
+        QUEENRIGHT_BREAKER_SECONDS="2",
+        **{TRACE: str(trace)},
+    ) as stack:
+        mission = Mission(stack, trace, tool="trace_at_second_try")
+        eventually(lambda: mission.is_probed("trace_at_second_try"))
+        stack.kill("workers")
+        eventually(lambda: mission.state()["status"] == "succeeded")
+        assert sorted(set(trace.read_text().split())) == EFFECTS
 
 
 @pytest.mark.xdist_group("kill")

@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from agents.errors import Forbidden, InvalidInput, UndoFailed
-from agents.lifecycle import Choice, RewindStatus, SessionStatus
+from agents.lifecycle import Choice, ExecutionStatus, RewindStatus, SessionStatus
 from agents.models import AgentState, Rewind, ToolExecution
 from agents.roles import Role
 from agents.services import control
@@ -67,6 +67,23 @@ def test_every_state_can_be_rolled_back_to_and_replayed(mission, trace):
         ended = fresh(root)
         assert ended.current_run.output["names"] == ["q.0"], (point, ended.current_run.error)
         assert values(root)["steps"] == ["begin", "delegate", "end"]
+
+
+def test_a_compensation_that_fails_for_a_moment_is_tried_again(mission, trace, monkeypatch):
+    root = mission("test.worker", tool="trace_wipeably")
+    run_all()
+    left = [ConnectionResetError("reset"), TimeoutError()]
+
+    def fail_twice(caller, arguments):
+        if left:
+            raise left.pop()
+        return wipe_trace(caller, arguments)
+
+    run_tool(monkeypatch, "wipe_trace", fail_twice)
+    roll_back(root, start_of(root), Choice.UNDO)
+    assert effects(trace) == []
+    undone = ToolExecution.objects.get(compensates__isnull=False)
+    assert (undone.status, undone.tries) == (ExecutionStatus.COMPLETED, 3)
 
 
 def test_a_failed_compensation_is_told_and_the_state_stays(mission, trace, monkeypatch):

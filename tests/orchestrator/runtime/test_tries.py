@@ -42,6 +42,7 @@ def failing(monkeypatch, tool: str, *errors: Exception) -> list[Exception]:
 def short_pauses(monkeypatch):
     """Pauses are told but not slept."""
     monkeypatch.setattr(lines, "SILENT", 0)
+    monkeypatch.setattr(lines, "LONGEST_SLEEP", float("inf"))
     monkeypatch.setattr(Lease, "rest", lambda lease, seconds: None)
 
 
@@ -117,7 +118,8 @@ def claimed(mission) -> tuple[AgentSession, Lease]:
 
 def test_a_model_that_is_tried_again_is_what_the_agent_does_now(mission):
     root, lease = claimed(mission)
-    ModelLine(lease, "openai:x").rest(8, 3, "The model did not answer in time")
+    with ModelLine(lease, "openai:x").calling({}) as call:
+        call.rest(8, 3, "The model did not answer in time")
     assert fresh(root).activity == "The model did not answer in time: third try in 8 s."
 
 
@@ -125,30 +127,36 @@ def test_what_it_does_is_what_it_last_said_once_the_model_answers(mission):
     root, lease = claimed(mission)
     with lease.writing() as session:
         messages.say(session, new_id(), "I read")
-    line = ModelLine(lease, "openai:x")
-    line.rest(8, 2, "The model failed (503)")
-    with line.passing() as passage:
-        passage.worked()
+    with ModelLine(lease, "openai:x").calling({}) as call:
+        call.rest(8, 2, "The model failed (503)")
+        with call.passing() as passage:
+            passage.worked()
     assert fresh(root).activity == "I read"
 
 
-def test_an_open_breaker_of_a_model_refuses_at_once(mission):
-    _, lease = claimed(mission)
-    line = ModelLine(lease, "openai:x")
-    for _ in range(5):
-        with line.passing() as passage:
+def fail(line: ModelLine, *, times: int) -> None:
+    """As many calls fail, each for good."""
+    for number in range(times):
+        with line.calling({"number": number}) as call, call.passing() as passage:
             passage.failed("down")
-    with pytest.raises(CircuitOpen, match="openai:x has failed too often"), line.passing():
+
+
+def test_an_open_breaker_of_a_model_refuses_once_all_pauses_are_used_up(mission):
+    _, lease = claimed(mission)
+    fail(ModelLine(lease, "openai:x"), times=5)
+    with (
+        pytest.raises(CircuitOpen, match="openai:x has failed too often"),
+        ModelLine(lease, "openai:x").calling({}) as call,
+        call.passing(),
+    ):
         raise AssertionError("let through")
 
 
 def test_the_same_model_at_another_address_has_a_breaker_of_its_own(mission):
     _, lease = claimed(mission)
-    for _ in range(5):
-        with ModelLine(lease, "openai:x", "http://name:secret@old:1/v1").passing() as passage:
-            passage.failed("down")
+    fail(ModelLine(lease, "openai:x", "http://name:secret@old:1/v1"), times=5)
     assert names() == ["model/openai:x@old:1"]
-    with ModelLine(lease, "openai:x", "http://new:1/v1").passing() as passage:
+    with ModelLine(lease, "openai:x", "http://new:1/v1").calling({}) as call, call.passing() as passage:
         passage.worked()
 
 
