@@ -160,6 +160,11 @@ def trace_at_second_try(caller: Caller, arguments: Trace) -> dict[str, Any]:
     return leave_trace(caller, arguments)
 
 
+def trace_by_key(caller: Caller, arguments: Trace) -> dict[str, Any]:
+    """Ask a service that does what it is asked with one key once: each line is one request."""
+    return leave_trace(caller, Trace(name=caller.idempotency_key))
+
+
 def wipe_trace(caller: Caller, arguments: Trace) -> dict[str, Any]:
     """Take the last such line out of the trace file again."""
     path = Path(os.environ[TRACE])
@@ -202,6 +207,7 @@ def register() -> None:
         _tool("ask_to_trace", Policy.ASK),
         _tool("never_trace", Policy.REFUSE),
         _tool("trace_again", Policy.RUN, idempotent=True),
+        _tool("trace_by_key", Policy.RUN, takes_key=True, run=trace_by_key),
         _tool("trace_at_second_try", Policy.RUN, idempotent=True, run=trace_at_second_try),
         _tool("look_around", Policy.RUN, idempotent=True, run=look_around, reads_only=True),
         _tool("wipe_trace", Policy.RUN, idempotent=True, run=wipe_trace),

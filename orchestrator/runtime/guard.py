@@ -110,7 +110,7 @@ class Guard:
                 row.refresh_from_db()
             if row.status == ExecutionStatus.COMPLETED:
                 return dict(row.output_data or {})
-            if row.status != ExecutionStatus.RUNNING or tool.idempotent:
+            if row.status != ExecutionStatus.RUNNING or tool.may_repeat:
                 return self._run(tool, row, caller, effective)
             if not row.doubts or row.doubts[-1] != row.attempt:
                 with self._lease.writing():
@@ -171,7 +171,7 @@ class Guard:
 
     def _tried(self, tool: Tool[Any], row: ToolExecution, run: Callable[[Call, int], dict[str, Any]]) -> dict[str, Any]:
         """Its output. Raises ToolGaveUp when it failed as often as it is tried, and whatever no further try cures."""
-        repeats = partial(may_repeat, idempotent=tool.idempotent)
+        repeats = partial(may_repeat, idempotent=tool.may_repeat)
         tries = 0
 
         def count(call: Call, number: int) -> dict[str, Any]:

@@ -31,6 +31,11 @@ class Caller:
     session_id: UUID
     execution_id: UUID
 
+    @property
+    def idempotency_key(self) -> str:
+        """The same in each try of one call, of whichever worker, and in no other call."""
+        return str(self.execution_id)
+
 
 class Reuse(StrEnum):
     """How far an equal call has an equal result."""
@@ -71,6 +76,8 @@ def _no_faults(caller: Caller, arguments: Any) -> Mapping[str, str]:
 class Tool(Generic[ArgumentsT]):
     """A tool. `idempotent` ones may run again when the worker died in the middle, without asking anybody.
 
+    So may one that `takes_key`: it hands the caller's `idempotency_key` to a service that does once what it is asked
+    with one key. Unlike an idempotent one it does it again in another call, as after a rewind.
     `reads_only`: its calls leave the world as it is; `reuse`: so its results answer equal calls for a while, in the
     mission or the whole project. `compensation` says how a call is taken back, where it can be.
     `effects` says in words what a call will do; `faults` maps arguments that the world does not allow to messages.
@@ -89,11 +96,17 @@ class Tool(Generic[ArgumentsT]):
     reads_only: bool = False
     compensation: Compensation | None = None
     reuse: Reuse | None = None
+    takes_key: bool = False
 
     def __post_init__(self) -> None:
         """A call that changes the world must be made, whatever an equal one came to."""
         if self.reuse and not self.reads_only:
             raise ValueError(f"{self.name} does not only read, so its results cannot be reused.")
+
+    @property
+    def may_repeat(self) -> bool:
+        """May a call that was begun be made again without harm?"""
+        return self.idempotent or self.takes_key
 
     @property
     def reversal(self) -> Reversal:

@@ -9,7 +9,7 @@ from agents.models import AgentSession, Approval, SessionWait, ToolExecution
 from agents.services import approvals, control, ledger
 from agents.services.approvals import Decision
 from orchestrator.runtime import guard, runner, settling
-from tests.agent_types import leave_trace
+from tests.agent_types import leave_trace, trace_by_key
 from tests.factories import make_user
 from tests.orchestrator.runtime.conftest import run_all, run_tool
 from tests.orchestrator.runtime.test_runner import Death, effects, expire, fresh
@@ -221,6 +221,27 @@ def test_an_idempotent_tool_is_run_again_without_asking(mission, trace, monkeypa
     run_all()
     assert fresh(root).status == SessionStatus.SUCCEEDED
     assert effects(trace) == ["q"]
+
+
+def test_a_tool_that_takes_a_key_is_run_again_with_the_same_key_without_asking(mission, trace, monkeypatch):
+    root = mission("test.worker", tool="trace_by_key")
+    with monkeypatch.context() as patch:
+
+        def die(caller, arguments):
+            trace_by_key(caller, arguments)
+            raise Death
+
+        run_tool(patch, "trace_by_key", die)
+        with pytest.raises(Death):
+            run_all()
+    expire()
+    run_all()
+    assert fresh(root).status == SessionStatus.SUCCEEDED
+    first, second = effects(trace)
+    assert first == second
+    mission("test.worker", tool="trace_by_key")
+    run_all()
+    assert effects(trace)[2] != first
 
 
 def test_arguments_that_were_changed_after_the_decision_do_not_run(mission, trace):
