@@ -1,5 +1,8 @@
 """Task names are written down where they are sent, and known where they are run."""
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -12,12 +15,43 @@ from memory.documents import Limits
 from memory.models import MissionSource
 from memory.services import sources
 from orchestrator import dispatch, tasks
+from orchestrator.env import BASE_DIR
 from tests.factories import make_project, make_user
 
 
 def test_every_task_that_is_sent_is_registered():
     sent = {dispatch.RUN_NEXT, *(entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values())}
     assert sent <= set(current_app.tasks)
+
+
+def in_a_new_process(program: str) -> str:
+    """What a program prints that only sets Django up."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import django; django.setup()\n{program}"],
+        cwd=BASE_DIR,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "orchestrator.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_each_process_that_sets_django_up_rings_through_our_broker():
+    """Whose Celery application was not made would send to nobody, and the sweeper's ring comes seconds later."""
+    told = in_a_new_process("from celery import current_app; print(current_app.main, current_app.conf.broker_url)")
+    assert told.split() == ["queenright", settings.CELERY_BROKER_URL]
+
+
+def test_a_worker_has_the_engine_in_memory_before_its_first_task():
+    program = """
+import sys
+from celery import current_app
+print("langgraph.pregel" in sys.modules)
+current_app.loader.import_default_modules()
+print("langgraph.pregel" in sys.modules)
+"""
+    assert in_a_new_process(program).split() == ["False", "True"]
 
 
 @pytest.mark.django_db
