@@ -28,7 +28,7 @@ WAITING = frozenset({_S.WAITING_CHILDREN, _S.WAITING_APPROVAL, _S.WAITING_EVENT,
 FINAL = frozenset({_S.SUCCEEDED, _S.FAILED, _S.CANCELLED})
 ACTIVE = frozenset(SessionStatus) - FINAL - {_S.IDLE}
 
-_FROM_WAITING = frozenset({_S.QUEUED, _S.PAUSED, _S.FAILED, _S.CANCELLED})
+_FROM_WAITING = WAITING | {_S.QUEUED, _S.PAUSED, _S.FAILED, _S.CANCELLED}  # for something else, too
 SESSION_TRANSITIONS: Mapping[SessionStatus, frozenset[SessionStatus]] = {
     _S.IDLE: frozenset({_S.QUEUED, _S.CANCELLED}),
     _S.QUEUED: frozenset({_S.RUNNING, _S.PAUSED, _S.CANCELLED}),

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.db import connection
 
+from tests.stack import eventually
+
 
 def at_once(*calls: Callable[[], Any]) -> list[Any]:
     """Run `calls` in threads that start together; what each returned or raised, in order."""
@@ -27,3 +29,17 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
     for thread in threads:
         thread.join()
     return outcomes
+
+
+def settle() -> None:
+    """Wait until nothing can come before what is committed. The databases of one server hold each other up."""
+    with connection.cursor() as cursor:
+
+        def is_settled() -> bool:
+            cursor.execute(
+                "SELECT transaction_id < pg_snapshot_xmin(pg_current_snapshot()) FROM agent_events"
+                " ORDER BY transaction_id DESC LIMIT 1"
+            )
+            return cursor.fetchone()[0]
+
+        eventually(is_settled)

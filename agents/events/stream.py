@@ -30,7 +30,10 @@ _END = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text"
 
 @transaction.atomic
 def register(name: str, *, from_now: bool = False) -> bool:
-    """Make a consumer known, at the first event that is kept, or at what comes from now on. False if it was known."""
+    """Make a consumer known, at the first event that is kept, or at what comes from now on. False if it was known.
+
+    From now on: from the oldest transaction that is still running, so that it misses no late commit.
+    """
     transaction_id = 0
     if from_now:
         with connection.cursor() as cursor:

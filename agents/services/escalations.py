@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agents.actor import SYSTEM
 from agents.errors import InvalidInput
 from agents.lifecycle import Risk, WaitKind
 from agents.models import AgentSession, SessionWait
-from agents.services import approvals, waits
+from agents.services import approvals, sessions, waits
 
 PEOPLE = "people"
 MOST_CHARACTERS = 4000  # of advice
@@ -47,6 +48,9 @@ def put_to_people(asker: AgentSession, wait: SessionWait, content: Mapping[str, 
         ),
     )
     approvals.request(asker, question, asked)
+    status = waits.resting_status(asker)
+    if sessions.is_waiting(asker) and status != asker.status:
+        sessions.move(asker, status, actor=SYSTEM, cause="put_to_people")
 
 
 def check(given: Mapping[str, Any] | None) -> dict[str, str]:

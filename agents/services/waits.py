@@ -15,11 +15,12 @@ from agents.ids import derived_id
 from agents.lifecycle import (
     FINAL,
     WAITING_STATUS,
+    ApprovalStatus,
     ChildrenNeeded,
     SessionStatus,
     WaitKind,
 )
-from agents.models import AgentSession, SessionWait
+from agents.models import AgentSession, Approval, SessionWait
 from agents.roles import MAX_FAN_OUT, MAY_START, Level
 from agents.services import coordination, details, ledger, sessions, spending
 
@@ -215,9 +216,15 @@ def answer(session: AgentSession, wait: SessionWait, value: Any) -> bool:
 
 
 def waiting_status(session: AgentSession) -> SessionStatus | None:
-    """The status that a locked session's open waits ask for; None when it has none."""
-    waits = list(session.waits.filter(answered_at__isnull=True).order_by("created_at"))
-    return WAITING_STATUS[WaitKind(waits[0].kind)] if waits else None
+    """The status that the first of a locked session's open waits asks for; None when it has none.
+
+    An answer that no agent could give is waited for as people's are.
+    """
+    wait = session.waits.filter(answered_at__isnull=True).order_by("created_at").first()
+    if wait is None:
+        return None
+    is_before_people = Approval.objects.filter(wait=wait, status=ApprovalStatus.PENDING).exists()
+    return SessionStatus.WAITING_APPROVAL if is_before_people else WAITING_STATUS[WaitKind(wait.kind)]
 
 
 def answers(session_id: UUID, interrupt_ids: Sequence[str]) -> dict[str, Any]:

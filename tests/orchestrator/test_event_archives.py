@@ -21,7 +21,7 @@ from tests.factories import make_mission
 from tests.orchestrator.runtime.conftest import mission, run_all, trace
 from tests.orchestrator.runtime.test_research import decide, operator, start
 from tests.orchestrator.test_events_command import events, execute
-from tests.races import at_once
+from tests.races import at_once, settle
 
 __all__ = ["mission", "operator", "trace"]  # fixtures
 
@@ -178,6 +178,7 @@ def test_what_a_consumer_has_not_read_is_not_archived():
         1,
         [f"{mission.pk}: The consumer bell has not read its events yet.", "0 events were archived."],
     )
+    settle()
     while stream.consume("bell", lambda found: None, most=2):
         assert AgentEvent.objects.count() == 5
     assert archive()[0] == 0

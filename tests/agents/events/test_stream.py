@@ -15,7 +15,7 @@ from agents.events.types import ApprovalRequested, SessionControlled
 from agents.ids import new_id
 from agents.models import AgentEvent, AgentSession
 from tests.factories import make_mission
-from tests.races import at_once
+from tests.races import at_once, settle
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def mission():
     """With its first event passed by, and a consumer of what comes."""
     mission = make_mission()
+    settle()
     stream.register("bell", from_now=True)
     return mission
 
@@ -38,6 +39,11 @@ def controls(events: Sequence[Stored]) -> list[str]:
 
 
 def read(most: int = 100) -> list[str]:
+    settle()
+    return read_now(most)
+
+
+def read_now(most: int = 100) -> list[str]:
     found: list[str] = []
     stream.consume("bell", lambda events: found.extend(controls(events)), most=most)
     return found
@@ -57,8 +63,10 @@ def test_a_new_consumer_begins_at_the_first_event_or_at_the_next(mission):
     press(mission, "old")
     assert stream.register("all")
     assert not stream.register("all", from_now=True)  # it stays where it is
+    settle()
     assert stream.register("new", from_now=True)
     press(mission, "new")
+    settle()
     seen = {"all": [], "new": []}
     for name, found in seen.items():
         stream.consume(name, found.extend)
@@ -77,12 +85,13 @@ def test_a_transaction_that_begins_first_and_commits_last_is_not_skipped(mission
             assert read_first.wait(60)
 
     stream.forget("bell")
+    settle()
     stream.register("bell", from_now=True)
     thread = threading.Thread(target=lambda: at_once(slow))
     thread.start()
     assert has_written.wait(60)
     press(mission, "quick")
-    assert read() == []  # what is committed waits for what may still come before it
+    assert read_now() == []  # what is committed waits for what may still come before it
     read_first.set()
     thread.join()
     assert read() == ["slow", "quick"]
@@ -95,6 +104,7 @@ def test_events_of_one_transaction_come_in_the_order_of_writing(mission):
         asked = ApprovalRequested(session_id=mission.pk, tool_name="t", risk="low", digest="d")
         store.record(asked, mission, actor=SYSTEM, aggregate_id=approval)
         store.record(SessionControlled(control="third"), mission, actor=SYSTEM)
+    settle()
     found = []
     while stream.consume("bell", found.extend, most=1):
         pass
@@ -109,6 +119,7 @@ def test_a_crash_before_the_offset_is_committed_brings_the_same_events_again(mis
         AgentSession.objects.filter(pk=mission.pk).update(activity="half done")
         raise ZeroDivisionError
 
+    settle()
     with pytest.raises(ZeroDivisionError):
         stream.consume("bell", write_and_die)
     mission.refresh_from_db()
@@ -122,6 +133,7 @@ def test_what_a_consumer_writes_is_committed_with_its_offset(mission):
     def keep(events):
         AgentSession.objects.filter(pk=mission.pk).update(activity=events[0].event.control)
 
+    settle()
     assert stream.consume("bell", keep) == 1
     mission.refresh_from_db()
     assert mission.activity == "pause"
@@ -131,6 +143,7 @@ def test_what_a_consumer_writes_is_committed_with_its_offset(mission):
 def test_of_two_instances_of_a_consumer_one_works(mission):
     for number in range(20):
         press(mission, str(number))
+    settle()
     working, looked = threading.Event(), threading.Event()
     found = []
 
@@ -158,6 +171,7 @@ def write(mission) -> None:
 def test_many_writers_and_readers_at_once_lose_and_double_nothing(mission):
     others = [make_mission() for _ in range(3)]
     stream.forget("bell")
+    settle()
     stream.register("bell", from_now=True)
     found, done = [], threading.Event()
 

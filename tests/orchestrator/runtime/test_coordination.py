@@ -633,6 +633,7 @@ def test_what_no_level_knows_is_asked_of_people_whose_answer_goes_to_who_asked(s
     run_all()
     approval = Approval.objects.get()
     assert (approval.session, approval.status, approval.intent) == (named("eve"), "pending", "it is hard")
+    assert named("eve").status == SessionStatus.WAITING_APPROVAL
     assert [one["text"] for one in approval.effects][:3] == [
         f"{n} does not know." for n in ("cat: cat", "ann: ann", "Mission: Mission")
     ]

@@ -20,6 +20,7 @@ from orchestrator.runtime import brains, runner
 from tests.factories import make_member, make_project
 from tests.model_server import ModelServer
 from tests.orchestrator.runtime.conftest import run_all
+from tests.orchestrator.runtime.test_pauses import run_through
 
 OBJECTIVE = "How should bees be fed in autumn, and when must feeding stop?"
 FEEDING = """# Feeding bees
@@ -178,7 +179,7 @@ def test_a_mission_whose_model_is_down_says_so_and_can_be_retried(operator, monk
     address = nobody_s_address()
     use_model(monkeypatch, address)
     mission = start(operator, "openai:thoughtful-1")
-    run_all()
+    run_through()
     failed = fresh(mission)
     assert (failed.status, failed.current_run.error_code) == (SessionStatus.FAILED, "model_unavailable")
     assert address in failed.current_run.error
@@ -201,7 +202,7 @@ def test_a_model_that_dies_on_the_way_leaves_something_to_take_up(operator, monk
         while not AgentSession.objects.filter(root=mission, level="specialist").exists():
             runner.run_next(AgentSession.objects.filter(status=SessionStatus.QUEUED).first().level)
     use_model(monkeypatch, nobody_s_address())
-    run_all()
+    run_through()
     failed = fresh(mission)
     assert failed.status == SessionStatus.FAILED
     assert "Nobody below came back with a result" in failed.current_run.error

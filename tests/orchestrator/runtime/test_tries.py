@@ -175,8 +175,9 @@ def test_an_agent_that_is_stopped_in_a_pause_is_queued_again_and_no_crash_counte
     def stop(lease: Lease, seconds: float) -> None:
         raise HandedBack
 
-    monkeypatch.setattr(Lease, "rest", stop)
-    assert runner.run_next(Level.WORKER) == SessionStatus.QUEUED
+    with monkeypatch.context() as patch:
+        patch.setattr(Lease, "rest", stop)
+        assert runner.run_next(Level.WORKER) == SessionStatus.QUEUED
     session = fresh(root)
     assert (session.attempt, session.current_run.crashes) == (1, 0)
     run_all()
