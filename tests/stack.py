@@ -25,7 +25,7 @@ from orchestrator.env import BASE_DIR
 from orchestrator.servers.child import die_with_parent
 from tests.servers import claim_folder
 
-PATIENCE = 180  # seconds, on a machine that has much else to do
+PATIENCE = 600  # seconds, on a machine that has much else to do
 STARTED = re.compile(r"(\w+) *\| started, process (\d+)")
 ENDED = re.compile(r"(\w+) *\| (?:ended with|killed by|cannot start)")
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from tests.browser.chromium import ARGUMENTS, CHROMIUM, REQUIRED
 from tests.stack import Stack, running_stack
 
-PATIENCE = 120_000  # milliseconds, on a machine that has much else to do
+PATIENCE = 400_000  # milliseconds, on a machine that has much else to do
 expect.set_options(timeout=PATIENCE)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import count
+from math import prod
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -35,8 +36,6 @@ from tests.faults import checks, people
 from tests.faults.agents import WORLD, make_world
 from tests.faults.mission import start, workers
 
-BELOW = (1, 1, 2)
-AGENTS = 5
 T = TypeVar("T")
 
 
@@ -87,10 +86,10 @@ class Points:
         return self.passing(lambda: execute(sql, parameters, many, context))
 
 
-def work(root: UUID, name: str) -> None:
+def work(root: UUID, name: str, below: Sequence[int]) -> None:
     """Start the mission if nobody has, and do all that there is to be done for it, alone, until it ends."""
     if not AgentSession.objects.filter(pk=root).exists():
-        start(root, name, BELOW)
+        start(root, name, below)
     for _ in range(100):
         if AgentSession.objects.get(pk=root).status in FINAL:
             return
@@ -104,17 +103,18 @@ def work(root: UUID, name: str) -> None:
     raise AssertionError(f"{name} does not end")
 
 
-def die(dies_at: int, side: str, root: UUID, name: str) -> None:
+def die(dies_at: int, side: str, root: UUID, name: str, below: Sequence[int]) -> None:
     """Work until it is time to die."""
     Points(dies_at, side).watch()
-    work(root, name)
+    work(root, name, below)
 
 
-def take_over(root: UUID, name: str) -> Sequence[str]:
+def take_over(root: UUID, name: str, below: Sequence[int]) -> Sequence[str]:
     """Finish what a dead process began, without waiting for its leases; what is wrong then."""
     SessionLease.objects.update(until=Now() - timedelta(seconds=1))
-    work(root, name)
-    return checks.faults_of(root, workers(name, BELOW), AGENTS)
+    work(root, name, below)
+    agents = sum(prod(below[:levels]) for levels in range(len(below) + 1))
+    return checks.faults_of(root, workers(name, below), agents)
 
 
 def forked(task: Callable[[], object]) -> int:
@@ -133,7 +133,7 @@ def forked(task: Callable[[], object]) -> int:
     os._exit(1 if wrong else 0)
 
 
-def walk(side: str, first: int, step: int) -> int:
+def walk(side: str, first: int, step: int, below: Sequence[int]) -> int:
     """Die `side` (before or after) each commit from the `first` on, in steps; how many missions went wrong.
 
     Prints a line a mission, after what was wrong with it.
@@ -145,8 +145,8 @@ def walk(side: str, first: int, step: int) -> int:
     for dies_at in count(first, step):
         root, name = new_id(), f"{side}{dies_at}"
 
-        died = forked(partial(die, dies_at, side, root, name))
-        finished = forked(partial(take_over, root, name))
+        died = forked(partial(die, dies_at, side, root, name, below))
+        finished = forked(partial(take_over, root, name, below))
         sys.stdout.write(f"{side} commit {dies_at}: {died}, then {finished}\n")
         wrong += finished != 0 or died not in (0, -signal.SIGKILL)
         if died != -signal.SIGKILL:

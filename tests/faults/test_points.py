@@ -17,10 +17,12 @@ WALKER = """
 import sys
 import django; django.setup()
 from tests.faults import points
-side, first, step = sys.argv[1:]
-sys.exit(points.walk(side, int(first), int(step)) > 0)
+side, first, step, *below = sys.argv[1:]
+sys.exit(points.walk(side, int(first), int(step), tuple(map(int, below))) > 0)
 """
-FEWEST = 80  # commits of the mission: fewer, and not all of them are counted
+IS_LONG = os.environ.get("QUEENRIGHT_TEST_POINTS") == "all levels"
+# Agents below each, level by level, and the fewest commits of such a mission: with fewer not all are counted.
+BELOW, FEWEST = (("1", "1", "2"), 80) if IS_LONG else (("2",), 40)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -36,7 +38,7 @@ def test_a_worker_may_die_at_any_commit(redis_client, tmp_path, side, first):
     make_project(make_user())
     url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
     done = subprocess.run(
-        [sys.executable, "-c", WALKER, side, str(first), "2"],
+        [sys.executable, "-c", WALKER, side, str(first), "2", *BELOW],
         cwd=BASE_DIR,
         env=os.environ
         | {

@@ -56,7 +56,7 @@ def test_a_member_hears_the_facts_of_the_project():
 
     async def test():
         page = socket(project.pk, cookie)
-        assert (await page.connect(timeout=20))[0]
+        assert (await page.connect(timeout=60))[0]
         hello = json.loads(await page.receive_from(20))
         fact = Fact("session.moved", "session:1", "mission", "event")
         await asyncio.to_thread(feed.publish, [(project.pk, fact)])
@@ -84,7 +84,7 @@ def test_others_are_sent_away_with_a_code_that_says_why(who, code):
 
     async def test():
         page = socket(project.pk, cookie)
-        await page.connect(timeout=20)
+        await page.connect(timeout=60)
         return await closing_code(page)
 
     assert run(test) == code
@@ -95,7 +95,7 @@ def test_a_project_that_is_not_there_looks_like_one_that_is_not_yours():
 
     async def test():
         page = socket(uuid4(), cookie)
-        await page.connect(timeout=20)
+        await page.connect(timeout=60)
         return await closing_code(page)
 
     assert run(test) == consumer.NOT_YOURS
@@ -107,7 +107,7 @@ def test_a_page_of_another_site_cannot_connect():
 
     async def test():
         page = socket(project.pk, cookie, origin=b"https://evil.example")
-        return (await page.connect(timeout=20))[0]
+        return (await page.connect(timeout=60))[0]
 
     assert run(test) is False
 
@@ -118,7 +118,7 @@ def test_what_a_page_sends_closes_its_socket():
 
     async def test():
         page = socket(project.pk, cookie)
-        await page.connect(timeout=20)
+        await page.connect(timeout=60)
         await page.send_to(text_data='{"approve": true}')
         return await closing_code(page)
 
@@ -141,7 +141,7 @@ def test_who_loses_the_right_while_listening_is_sent_away(loss, code, monkeypatc
 
     async def test():
         page = socket(project.pk, cookie)
-        await page.connect(timeout=20)
+        await page.connect(timeout=60)
         await page.receive_from(20)
         await sync_to_async(lose)()
         fact = Fact("session.moved", "session:secret", "mission", "event")
@@ -157,7 +157,7 @@ def test_a_page_is_told_to_come_later_while_redis_is_away(redis_away):
 
     async def test():
         page = socket(project.pk, cookie)
-        await page.connect(timeout=20)
+        await page.connect(timeout=60)
         return await closing_code(page)
 
     assert run(test) == consumer.TRY_LATER
@@ -170,7 +170,7 @@ def test_silence_is_broken_by_a_sign_of_life(monkeypatch):
 
     async def test():
         page = socket(project.pk, cookie)
-        await page.connect(timeout=20)
+        await page.connect(timeout=60)
         frames = [json.loads(await page.receive_from(20)) for _ in range(3)]
         await page.disconnect()
         return frames
@@ -184,7 +184,7 @@ def test_a_page_that_has_gone_is_forgotten():
 
     async def test():
         page = socket(project.pk, cookie)
-        await page.connect(timeout=20)
+        await page.connect(timeout=60)
         await page.receive_from(20)
         await page.disconnect()
         return hubs.hub()._subscribers, hubs.hub()._reader

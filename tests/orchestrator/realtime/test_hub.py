@@ -13,7 +13,7 @@ from orchestrator.realtime.feed import Fact
 from orchestrator.realtime.hub import FeedUnavailable, Hub, Subscriber
 from tests.servers import cut_redis_connections
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 def fact(key: str, kind: str = "session.moved") -> Fact:
