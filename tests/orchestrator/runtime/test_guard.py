@@ -1,5 +1,7 @@
 """The guard: what a person did not allow does not run, and what ran is not run again."""
 
+from collections import Counter
+
 import pytest
 
 from agents.actor import Actor
@@ -241,7 +243,7 @@ def test_a_tool_that_takes_a_key_is_run_again_with_the_same_key_without_asking(m
     assert first == second
     mission("test.worker", tool="trace_by_key")
     run_all()
-    assert effects(trace)[2] != first
+    assert sorted(Counter(effects(trace)).values()) == [1, 2]  # another call has another key
 
 
 def test_arguments_that_were_changed_after_the_decision_do_not_run(mission, trace):
