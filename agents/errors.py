@@ -15,6 +15,11 @@ class DomainError(Exception):
         super().__init__(message or (self.__doc__ or "").strip())
 
 
+def words_of(error: BaseException) -> str:
+    """What an error says; its kind where it says nothing."""
+    return str(error) or type(error).__name__
+
+
 class NotFound(DomainError):
     """There is no such thing, or it is not yours."""
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Min, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from agents.actor import agent
@@ -19,11 +19,10 @@ from agents.models import (
     AgentCommunication,
     AgentCoordination,
     AgentSession,
-    AgentState,
     CommunicationReading,
 )
 from agents.roles import Level
-from agents.services import coordination
+from agents.services import coordination, messages
 from agents.words import CommunicationType
 
 MOST_BYTES = 64 * 1024  # of a content
@@ -195,8 +194,8 @@ def read(session: AgentSession, checkpoint_id: UUID) -> list[AgentCommunication]
     known = CommunicationReading.objects.filter(session=session, checkpoint_id=checkpoint_id).first()
     if known is not None:
         return list(_told(session).filter(pk__in=known.read))
-    saved = AgentState.objects.filter(session=session, checkpoint_id=checkpoint_id).aggregate(at=Min("created_at"))
-    if saved["at"] is None:  # nothing was saved, so a redone step would not be known again
+    at = messages.saved_at(session, checkpoint_id)
+    if at is None:  # nothing was saved, so a redone step would not be known again
         return []
     earlier = [pk for reading in session.readings.all() for pk in reading.read]
     found = list(_told(session).exclude(pk__in=earlier))
@@ -205,7 +204,7 @@ def read(session: AgentSession, checkpoint_id: UUID) -> list[AgentCommunication]
         project_id=session.project_id,
         session=session,
         checkpoint_id=checkpoint_id,
-        saved_at=saved["at"],
+        saved_at=at,
         read=[one.pk for one in found],
     )
     return found
@@ -225,9 +224,9 @@ def _told(session: AgentSession) -> Any:
 
 def unread_from(session: AgentSession, checkpoint_id: UUID) -> None:
     """A locked session goes back to a state: what steps from there on have read, they read again."""
-    saved = AgentState.objects.filter(session=session, checkpoint_id=checkpoint_id).aggregate(at=Min("created_at"))
-    if saved["at"] is not None:
-        session.readings.filter(saved_at__gte=saved["at"]).delete()
+    at = messages.saved_at(session, checkpoint_id)
+    if at is not None:
+        session.readings.filter(saved_at__gte=at).delete()
 
 
 def unread_all(session: AgentSession) -> None:
@@ -237,8 +236,8 @@ def unread_all(session: AgentSession) -> None:
 
 def inherit_readings(fork: AgentSession, origin: AgentSession, checkpoint_id: UUID) -> None:
     """A fork that begins with a state has read what was read before that."""
-    saved = AgentState.objects.filter(session=origin, checkpoint_id=checkpoint_id).aggregate(at=Min("created_at"))
-    before = origin.readings.filter(saved_at__lt=saved["at"] or timezone.now())
+    at = messages.saved_at(origin, checkpoint_id)
+    before = origin.readings.filter(saved_at__lt=at or timezone.now())
     CommunicationReading.objects.bulk_create(
         CommunicationReading(
             reading_id=derived_id(fork.pk, "reading", one.checkpoint_id),

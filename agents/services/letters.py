@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from agents.actor import Actor
-from agents.errors import DomainError, NotFound
+from agents.errors import DomainError, NotFound, words_of
 from agents.events.digests import digest
 from agents.ids import new_id
 from agents.lifecycle import LETTER_TRANSITIONS, LetterKind, LetterStatus, check_move
@@ -53,7 +53,7 @@ class Reason:
     def of(cls, error: BaseException) -> "Reason":
         """The reason that an exception gives."""
         code = error.code if isinstance(error, DomainError) else type(error).__name__
-        return cls(code, str(error) or type(error).__name__, "".join(traceback.format_exception(error)))
+        return cls(code, words_of(error), "".join(traceback.format_exception(error)))
 
 
 def keep_session(session: AgentSession, reason: Reason) -> None:

@@ -88,12 +88,19 @@ def read(session: AgentSession, checkpoint_id: UUID) -> list[str]:
     For the steps that work on this state: each of them, and each of them again when it is redone, gets the same.
     What came after the state was saved is for the next step.
     """
-    saved_at = AgentState.objects.filter(session=session, checkpoint_id=checkpoint_id).aggregate(at=Min("created_at"))
-    if saved_at["at"] is None:  # nothing was saved, so nothing can be read of which a redone step would know
+    at = saved_at(session, checkpoint_id)
+    if at is None:  # nothing was saved, so nothing can be read of which a redone step would know
         return []
-    told = session.messages.filter(message_type=MessageType.HUMAN, created_at__lte=saved_at["at"])
-    told.filter(read_at__isnull=True).update(read_at=saved_at["at"])
-    return list(told.filter(read_at=saved_at["at"]).order_by("created_at").values_list("content", flat=True))
+    told = session.messages.filter(message_type=MessageType.HUMAN, created_at__lte=at)
+    told.filter(read_at__isnull=True).update(read_at=at)
+    return list(told.filter(read_at=at).order_by("created_at").values_list("content", flat=True))
+
+
+def saved_at(session: AgentSession, checkpoint_id: UUID) -> datetime | None:
+    """When a state of a session was saved; None when it was not."""
+    saved = AgentState.objects.filter(session=session, checkpoint_id=checkpoint_id).aggregate(at=Min("created_at"))
+    at: datetime | None = saved["at"]
+    return at
 
 
 def is_told(session_id: UUID) -> bool:

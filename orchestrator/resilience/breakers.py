@@ -25,6 +25,7 @@ from redis.exceptions import RedisError
 
 from agents.errors import CircuitOpen
 from orchestrator.conf import BreakerLimits
+from orchestrator.resilience.faults import is_down
 from orchestrator.shared import Pause, connection
 
 log = logging.getLogger(__name__)
@@ -84,6 +85,10 @@ class Passage:
     def failed(self, reason: str) -> None:
         """The other side is not working."""
         self.outcome = reason[:LONGEST_REASON] or "failed"
+
+    def broke_off(self, error: BaseException, reason: str) -> None:
+        """The call raised an error: a failure only if that says that the other side is not working."""
+        self.failed(reason) if is_down(error) else self.worked()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,14 @@ from functools import partial
 from typing import Any
 
 from agents.checkpoints.connections import DATABASE_AWAY, scoped
-from agents.errors import LedgerConflict, Stopped, ToolGaveUp
+from agents.errors import LedgerConflict, Stopped, ToolGaveUp, words_of
 from agents.events.digests import digest
 from agents.lifecycle import ExecutionStatus, Policy, Risk, WaitKind
 from agents.models import AgentSession, ToolExecution
 from agents.services import approvals, ledger, letters
 from agents.services.letters import Reason
 from orchestrator.conf import retry_limits, tool_retries
-from orchestrator.resilience.faults import is_down, may_repeat
+from orchestrator.resilience.faults import may_repeat
 from orchestrator.resilience.retries import tried
 from orchestrator.runtime.asking import ask
 from orchestrator.runtime.durability import Held
@@ -156,9 +156,9 @@ class Guard:
                 except DATABASE_AWAY:  # in the middle of its work, for all we know: the next attempt asks
                     raise
                 except Exception as error:
-                    passage.failed(_words(error)) if is_down(error) else passage.worked()
+                    passage.broke_off(error, words_of(error))
                     with scoped():
-                        ledger.fail(row, attempt, _words(error))
+                        ledger.fail(row, attempt, words_of(error))
                     raise
                 passage.worked()
                 return output
@@ -180,7 +180,7 @@ class Guard:
             return run(call, number)
 
         def rest(call: Call, number: int, seconds: float, error: BaseException) -> None:
-            call.rest(seconds, number, f"{tool.title} did not work ({_words(error)})")
+            call.rest(seconds, number, f"{tool.title} did not work ({words_of(error)})")
 
         try:
             with ToolLine(self._lease, tool.name).calling({"execution_id": row.pk}) as call:
@@ -198,11 +198,7 @@ class Guard:
             times = "once" if tries == 1 else f"{tries} times"
             with self._lease.writing():
                 letters.keep_tool(row, tool.title, Reason.of(error))
-            raise ToolGaveUp(f"{tool.title} was tried {times} and did not work: {_words(error)}") from error
-
-
-def _words(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+            raise ToolGaveUp(f"{tool.title} was tried {times} and did not work: {words_of(error)}") from error
 
 
 def _approved(row: ToolExecution, decision: dict[str, Any]) -> dict[str, Any]:

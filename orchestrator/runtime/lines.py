@@ -184,4 +184,9 @@ class ToolLine(Line):
 
     def __init__(self, lease: Lease, name: str) -> None:
         """For the session of `lease`."""
-        super().__init__(lease, name, f"tool/{name}", f"The tool {name}")
+        super().__init__(lease, name, *tool_way(name))
+
+
+def tool_way(name: str) -> tuple[str, str]:
+    """What the breaker of a tool is called, and what people call it."""
+    return f"tool/{name}", f"The tool {name}"

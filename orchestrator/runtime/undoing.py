@@ -9,15 +9,16 @@ from typing import Any
 from django.db import transaction
 
 from agents.actor import Actor
-from agents.errors import DomainError, ToolRefused, UndoFailed
+from agents.errors import DomainError, ToolRefused, UndoFailed, words_of
 from agents.lifecycle import ExecutionStatus, Policy, Risk
 from agents.models import ToolExecution
 from agents.services import ledger, sessions
 from orchestrator.conf import breaker_limits, retry_limits, tool_retries
 from orchestrator.resilience.breakers import Breaker, Passage
-from orchestrator.resilience.faults import is_down, may_repeat
+from orchestrator.resilience.faults import may_repeat
 from orchestrator.resilience.retries import tried
 from orchestrator.runtime.guard import caller_of
+from orchestrator.runtime.lines import tool_way
 from orchestrator.tools.registry import tool_named
 from orchestrator.tools.tool import Caller, Tool
 
@@ -63,7 +64,7 @@ def _undo(call: ToolExecution, actor: Actor) -> None:
             with transaction.atomic():
                 ledger.start(row, attempt, arguments, number, actor=actor)
         try:
-            with Breaker(f"tool/{tool.name}", f"The tool {tool.name}", breaker_limits()).passing() as passage:
+            with Breaker(*tool_way(tool.name), breaker_limits()).passing() as passage:
                 return _through(passage, tool, caller, parsed)
         except Exception as error:
             ledger.fail(row, attempt, _told(error), actor=actor)
@@ -83,7 +84,7 @@ def _through(passage: Passage, tool: Tool[Any], caller: Caller, parsed: Any) -> 
     try:
         output = tool.run(caller, parsed)
     except Exception as error:
-        passage.failed(_told(error)) if is_down(error) else passage.worked()
+        passage.broke_off(error, _told(error))
         raise
     passage.worked()
     return output
@@ -92,7 +93,7 @@ def _through(passage: Passage, tool: Tool[Any], caller: Caller, parsed: Any) -> 
 def _told(error: Exception) -> str:
     """What an error says, without the places on the server that the system's own errors name."""
     text = error.strerror if isinstance(error, OSError) else None
-    return text or str(error) or type(error).__name__
+    return text or words_of(error)
 
 
 def _start(

@@ -198,6 +198,20 @@ def let_pass(name: str) -> None:
     )
 
 
+def let_wake(name: str) -> None:
+    let_pass(name)
+    sweeper.fire_timers()
+    run_all()
+
+
+def ask_who_is_paused(play_of) -> None:
+    """a asks b, who does not answer."""
+    play_of(("a", "wait", "ask b"), ("b", "wait"))
+    run_all()
+    control.pause(named("b").pk, actor=SYSTEM, reason="")
+    let_wake("a")
+
+
 def run(session: AgentSession) -> None:
     runner.run_next(Level(session.level))
 
@@ -220,9 +234,7 @@ def test_answering_changes_no_state_of_who_answers(play_of):
     play_of(("a", "wait", "ask b"), ("b", "note", "wait"))
     run_all()
     before = list(named("b").states.order_by("pk").values_list("pk", "state_hash"))
-    let_pass("a")
-    sweeper.fire_timers()
-    run_all()
+    let_wake("a")
     assert list(named("b").states.order_by("pk").values_list("pk", "state_hash")) == before
     assert ANSWERED == ["b to a"]
     assert AgentMessage.objects.filter(session=named("b")).count() == 0
@@ -243,12 +255,7 @@ def test_the_agent_above_answers_while_it_waits_for_those_below(play_of):
 
 
 def test_nobody_who_waits_for_an_answer_holds_anything_and_time_outs_name_who_was_silent(play_of):
-    play_of(("a", "wait", "ask b"), ("b", "wait"))
-    run_all()
-    control.pause(named("b").pk, actor=SYSTEM, reason="")
-    let_pass("a")
-    sweeper.fire_timers()
-    run_all()
+    ask_who_is_paused(play_of)
     asker = named("a")
     assert asker.status == SessionStatus.WAITING_EVENT
     assert not SessionLease.objects.filter(session=asker).exists()
@@ -264,12 +271,7 @@ def test_nobody_who_waits_for_an_answer_holds_anything_and_time_outs_name_who_wa
 
 
 def test_a_paused_agent_answers_when_it_goes_on(play_of):
-    play_of(("a", "wait", "ask b"), ("b", "wait"))
-    run_all()
-    control.pause(named("b").pk, actor=SYSTEM, reason="")
-    let_pass("a")
-    sweeper.fire_timers()
-    run_all()
+    ask_who_is_paused(play_of)
     control.resume(named("b").pk, actor=SYSTEM)
     run_all()
     assert heard("a")[-1][0] == "answered"
@@ -279,9 +281,7 @@ def test_a_paused_agent_answers_when_it_goes_on(play_of):
 def test_who_has_ended_is_answered_for_at_once(play_of):
     play_of(("a", "wait", "ask b"), ("b", "note"))
     run_all()
-    let_pass("a")
-    sweeper.fire_timers()
-    run_all()
+    let_wake("a")
     assert heard("a")[-1] == ["declined", "b", None, "b: it had ended: succeeded"]
 
 
@@ -353,12 +353,7 @@ def reopen(name: str, priority: int) -> None:
 
 
 def test_an_asker_that_is_stopped_takes_its_request_back(play_of):
-    play_of(("a", "wait", "ask b"), ("b", "wait"))
-    run_all()
-    control.pause(named("b").pk, actor=SYSTEM, reason="")
-    let_pass("a")
-    sweeper.fire_timers()
-    run_all()
+    ask_who_is_paused(play_of)
     control.cancel(named("a").pk, actor=SYSTEM, reason="enough")
     assert request_of("a").outcome == "withdrawn"
     control.resume(named("b").pk, actor=SYSTEM)
@@ -398,12 +393,7 @@ def test_a_death_between_answer_and_its_saving_answers_once(play_of, monkeypatch
 
 def asked(play_of) -> tuple[AgentCommunication, AgentSession]:
     """An open request of a to b, who runs."""
-    play_of(("a", "wait", "ask b"), ("b", "wait"))
-    run_all()
-    control.pause(named("b").pk, actor=SYSTEM, reason="")
-    let_pass("a")
-    sweeper.fire_timers()
-    run_all()
+    ask_who_is_paused(play_of)
     return request_of("a"), running(named("b"), 9)
 
 
@@ -478,9 +468,7 @@ def test_whom_a_dead_process_did_not_wake_the_sweeper_wakes(play_of, monkeypatch
     monkeypatch.setattr(requests, "attend", lambda session_id: None)
     play_of(("a", "wait", "ask b"), ("b", "wait"))
     run_all()
-    let_pass("a")
-    sweeper.fire_timers()
-    run_all()
+    let_wake("a")
     assert named("a").status == SessionStatus.WAITING_EVENT
     assert named("b").status == SessionStatus.WAITING_TIMER
     monkeypatch.undo()
@@ -492,12 +480,7 @@ def test_whom_a_dead_process_did_not_wake_the_sweeper_wakes(play_of, monkeypatch
 
 
 def test_a_fork_of_who_asks_asks_for_itself_and_one_of_who_answers_is_not_asked(play_of):
-    play_of(("a", "wait", "ask b"), ("b", "wait"))
-    run_all()
-    control.pause(named("b").pk, actor=SYSTEM, reason="")
-    let_pass("a")
-    sweeper.fire_timers()
-    run_all()
+    ask_who_is_paused(play_of)
     a = named("a")
     copy = rewinding.fork(a.pk, rewind_request(a), by=a.user)
     b = named("b")
@@ -524,9 +507,7 @@ def test_who_is_rolled_back_takes_its_request_back_and_asks_anew(play_of):
     play_of(("a", "note", "wait", "ask b"), ("b", "wait"))
     run_all()
     control.pause(named("b").pk, actor=SYSTEM, reason="")
-    let_pass("a")
-    sweeper.fire_timers()
-    run_all()
+    let_wake("a")
     a = named("a")
     rewind = rewinds.begin(a.pk, rewind_request(a, RewindKind.ROLLBACK, 1), by=a.user)
     rewinding.carry_out(rewind)
@@ -534,9 +515,7 @@ def test_who_is_rolled_back_takes_its_request_back_and_asks_anew(play_of):
     control.resume(a.pk, actor=SYSTEM)
     control.resume(named("b").pk, actor=SYSTEM)
     run_all()
-    let_pass("a")
-    sweeper.fire_timers()
-    run_all()
+    let_wake("a")
     assert heard("a")[-1][0] == "answered"
 
 
@@ -565,9 +544,7 @@ def test_what_is_told_after_a_step_first_read_is_for_the_next_one(play_of, monke
     monkeypatch.setattr(colleagues.SessionColleagues, "read", die)
     run_all()
     monkeypatch.setattr(colleagues.SessionColleagues, "read", was)
-    let_pass("a")
-    sweeper.fire_timers()
-    run_all()
+    let_wake("a")
     SessionLease.objects.update(until=Now() - timedelta(seconds=1))
     sweeper.requeue_lost()
     run_all()
