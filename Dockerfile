@@ -13,6 +13,7 @@ COPY requirements.txt requirements-nodeps.txt ./
 RUN pip install --no-cache-dir -r requirements.txt && pip install --no-cache-dir --no-deps -r requirements-nodeps.txt
 COPY --from=browser /build/node_modules node_modules
 COPY . .
+RUN python -m compileall -q agents memory orchestrator
 RUN useradd --system --uid 10001 --no-create-home queenright \
     && install --directory --owner queenright --mode 0700 /data
 USER queenright

@@ -9,6 +9,7 @@ PROCESSES ?= $(shell nproc 2>/dev/null || echo 2)
 HAS_NPM_LOCK := $(wildcard package-lock.json)
 NODE := $(if $(HAS_NPM_LOCK),node_modules/.installed)
 NODE_DEV := $(if $(HAS_NPM_LOCK),node_modules/.installed-dev)
+export PYTHONDONTWRITEBYTECODE :=  # bytecode is kept, whatever the machine says: without, a process takes four times as long to start
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --custom-compile-command "make lock"
 
 .PHONY: up test coverage check bench faults clean lock
