@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 import signal
 import socket
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from orchestrator.env import BASE_DIR, Environment, inherited
+from orchestrator.servers import forks
 from orchestrator.servers.account import ServerError
 from orchestrator.servers.child import Child
 from orchestrator.servers.embedded import embedded_servers
@@ -48,6 +50,8 @@ class Stack:
         self._env.data.mkdir(parents=True, exist_ok=True)
         own(self._env.data)
         listener = listen(self._env.port)
+        os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # with one a thread, glibc keeps each one's largest work
+        forks.load()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._ask_to_stop)
@@ -151,16 +155,11 @@ class Stack:
                 # what is left after DRAIN_SECONDS is killed: until then, agents must be handed back
                 "QUEENRIGHT_DRAIN_SECONDS": str(min(self._env.drain_seconds, DRAIN_SECONDS - 1)),
                 "QUEENRIGHT_IDLE_IN_TRANSACTION_SECONDS": "5",
-                "MALLOC_ARENA_MAX": "2",  # with one a thread, glibc keeps what each thread's largest work took
             },
         )
 
     def _celery(self, name: str, *arguments: str, variables: Mapping[str, str] = NO_VARIABLES) -> Child:
-        calm = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}  # it is one's own
-        return self._python(
-            *(name, "-m", "celery", "--quiet", "--app", "orchestrator", *arguments),
-            variables={**calm, **variables},
-        )
+        return self._python(name, "-m", "celery", "--quiet", "--app", "orchestrator", *arguments, variables=variables)
 
     def _python(
         self,
@@ -170,7 +169,8 @@ class Stack:
         variables: Mapping[str, str] = NO_VARIABLES,
     ) -> Child:
         env = inherited(QUEENRIGHT_DATA=str(self._env.data), PYTHONUNBUFFERED="1", **variables)
-        return Child(name=name, argv=(sys.executable, *arguments), env=env, cwd=BASE_DIR, inherits=inherits)
+        argv = (sys.executable, *arguments)
+        return Child(name=name, argv=argv, env=env, cwd=BASE_DIR, inherits=inherits, forked=True)
 
     async def _until_web_answers(self) -> None:
         while not await _answers(self._env.port):

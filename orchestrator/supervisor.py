@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from orchestrator.servers.child import Child
+from orchestrator.servers.forks import Forked, fork
 
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 95)  # of the terminal's 16, those that can be read on light and dark
 LONGEST_LINE = 8192
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.2, 15.0
 STEADY_SECONDS = 30.0  # alive this long, a process starts afresh with short pauses
 LAST_WORDS_SECONDS = 0.3
+
+Process = asyncio.subprocess.Process | Forked
 
 
 class Console:
@@ -93,7 +96,7 @@ class _Kept:
     last: bool
     starts: int = 0
     child: Child | None = None
-    process: asyncio.subprocess.Process | None = None
+    process: Process | None = None
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
@@ -119,19 +122,15 @@ class Supervisor:
         """Run a process to its end: its exit status and what it wrote; what it logged is passed on."""
         log = _Output(child.name, self._console)
         try:
-            process = await asyncio.create_subprocess_exec(
-                *child.argv,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log.write_end,
-                **child.popen(),
-            )
-            try:
-                wrote, _ = await process.communicate()
-            finally:
-                _kill_session(process.pid)
-                status = await process.wait()
-            return status, wrote.decode(errors="replace")
+            with os.fdopen(os.memfd_create(child.name), "r+", errors="replace") as wrote:
+                process = await _start(child, stdout=wrote.fileno(), stderr=log.write_end)
+                try:
+                    await process.wait()
+                finally:
+                    _kill_session(process.pid)
+                    status = await process.wait()
+                wrote.seek(0)
+                return status, wrote.read()
         finally:
             log.close()
 
@@ -157,13 +156,7 @@ class Supervisor:
         """One life of a process; returns how it ended, in words."""
         try:
             kept.child = kept.make()
-            kept.process = await asyncio.create_subprocess_exec(
-                *kept.child.argv,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output.write_end,
-                stderr=output.write_end,
-                **kept.child.popen(),
-            )
+            kept.process = await _start(kept.child, stdout=output.write_end, stderr=output.write_end)
         except Exception as error:  # noqa: BLE001 - whatever it was, it must not end the other processes
             return f"cannot start: {error}"
         finally:
@@ -206,7 +199,15 @@ class Supervisor:
         await ended
 
 
-def _send(process: asyncio.subprocess.Process | None, number: signal.Signals) -> None:
+async def _start(child: Child, *, stdout: int, stderr: int) -> Process:
+    if child.forked:
+        return await fork(child, stdout=stdout, stderr=stderr)
+    return await asyncio.create_subprocess_exec(
+        *child.argv, stdin=asyncio.subprocess.DEVNULL, stdout=stdout, stderr=stderr, **child.popen()
+    )
+
+
+def _send(process: Process | None, number: signal.Signals) -> None:
     if process and process.returncode is None:
         with suppress(ProcessLookupError):
             process.send_signal(number)

@@ -13,6 +13,8 @@ from orchestrator.servers.account import Account
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
+_libc = ctypes.CDLL(None, use_errno=True)
+
 
 def die_with_parent(signum: signal.Signals) -> Callable[[], None]:
     """For `preexec_fn`: the kernel sends `signum` to the new process when the thread that made it ends.
@@ -20,23 +22,28 @@ def die_with_parent(signum: signal.Signals) -> Callable[[], None]:
     So children must be made by the main thread. The kernel forgets the setting when the process changes its
     user; `subprocess` does that before it calls `preexec_fn`. Linux only: see prctl(2).
     """
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
     parent = os.getpid()
 
     def arrange() -> None:
-        if prctl(PR_SET_PDEATHSIG, int(signum), 0, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), "prctl")
+        die_with(signum)
         if os.getppid() != parent:  # it died before the kernel knew
             os._exit(1)
 
     return arrange
 
 
+def die_with(signum: signal.Signals) -> None:
+    """Have the kernel send `signum` to this process when its parent ends. Raises OSError."""
+    if _libc.prctl(PR_SET_PDEATHSIG, int(signum), 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Child:
     """How to run one process, and how to end it.
 
-    `stop` asks it to end, `urgent` is what it gets if it has not, `orphaned` if its parent dies.
+    `stop` asks it to end, `urgent` is what it gets if it has not, `orphaned` if its parent dies. `forked`: `argv` is a
+    program of this Python, which begins with its libraries loaded; it cannot have an account of its own.
     """
 
     name: str
@@ -48,6 +55,7 @@ class Child:
     orphaned: signal.Signals = signal.SIGKILL
     account: Account | None = None
     inherits: tuple[int, ...] = ()
+    forked: bool = False
 
     def popen(self) -> dict[str, Any]:
         """Arguments for `subprocess.Popen` and its asyncio twin; the process leads a session of its own."""

@@ -40,6 +40,10 @@ def all_pids(stack: Stack) -> list[int]:
     return [stack.pid(name) for name in (*SERVERS, *APPLICATION)]
 
 
+def fork_server(stack: Stack) -> int:
+    return int(Path(f"/proc/{stack.pid('web')}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def owner(pid: int) -> int:
     return Path(f"/proc/{pid}").stat().st_uid
 
@@ -70,6 +74,15 @@ def test_killed_process_comes_back_and_says_so(stack, name):
     new = stack.kill(name)
     assert new != old
     assert "killed by SIGKILL; starting again" in stack.output
+    eventually(lambda: stack.get() == 200)
+
+
+def test_killed_fork_server_takes_its_forks_along_and_all_come_back(stack):
+    old = {name: stack.pid(name) for name in APPLICATION}
+    os.kill(fork_server(stack), signal.SIGKILL)
+    for name, pid in old.items():
+        stack.wait_for(lambda name=name, pid=pid: stack.pids.get(name) not in (None, pid), f"a new {name}")
+        assert not is_alive(pid)
     eventually(lambda: stack.get() == 200)
 
 
@@ -130,9 +143,9 @@ def test_everything_dies_with_a_killed_supervisor_and_the_next_start_works(stack
 
 
 def test_ctrl_c_leaves_no_process_and_nothing_is_lost(stack):
-    pids = all_pids(stack)
+    pids = [*all_pids(stack), fork_server(stack)]
     assert stack.stop(signal.SIGINT) == 0
-    assert not any(map(is_alive, pids))
+    eventually(lambda: not any(map(is_alive, pids)))
     assert "everything has ended" in stack.output
     assert not (stack.data / "postgres" / "postmaster.pid").exists()
 
