@@ -25,8 +25,8 @@ def ring(level: Level, times: int = 1) -> None:
     try:
         for _ in range(times):
             current_app.send_task(RUN_NEXT, args=[level], queue=level, retry=False)
-    except (OperationalError, OSError):
-        log.warning("The broker does not answer; the sweeper rings %s later.", level, exc_info=True)
+    except (OperationalError, OSError) as error:
+        log.warning("The broker does not answer; the sweeper rings %s later: %s", level, error)
 
 
 def send(task: str, arguments: Sequence[Any]) -> None:

@@ -77,6 +77,12 @@ def waiting(sessions: Iterable[AgentSession]) -> dict[UUID, Waiting]:
     return {pk: reason for pk, reason in found.items() if reason}
 
 
+def awaited_signals(session: AgentSession) -> list[str]:
+    """The names of the signals that an agent waits for, longest first. One query."""
+    found = session.waits.filter(kind=WaitKind.EVENT, answered_at__isnull=True).exclude(signal="")
+    return list(found.order_by("created_at").values_list("signal", flat=True))
+
+
 def _ahead() -> dict[UUID, int]:
     with connection.cursor() as cursor:
         cursor.execute(_AHEAD)

@@ -14,6 +14,7 @@ _DOES = {
     "prioritise": ("has that priority now", "have that priority now"),
     "tell": ("reads it at its next step", "read it at their next step"),
 }
+SIGNAL = "Whoever of this mission waits for it, and has waited longest, goes on with what it carries."
 _NAMED = 3  # agents that are named in one sentence
 
 

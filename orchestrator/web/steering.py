@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from agents.lifecycle import Control, SessionStatus
+from agents.lifecycle import WAITING, Control, SessionStatus
 from agents.models import AgentSession
 from agents.selectors import reach
 from agents.selectors.reach import Reach
-from agents.selectors.standing import Standing, standing
+from agents.selectors.standing import Standing, awaited_signals, standing
 from orchestrator.runtime.agent_types import is_known
 from orchestrator.web import control_words
 from orchestrator.web.chrome import Chrome
@@ -26,13 +26,14 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One button. `why` is empty when it is on; then `scopes` has at least one."""
+    """One button. `why` is empty when it is on; then `scopes` has at least one. `names` may be chosen from."""
 
     name: str
     label: str
     icon: str
     why: str
     scopes: tuple[Scope, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def verbs(session: AgentSession, chrome: Chrome) -> list[Verb]:
@@ -47,6 +48,8 @@ def verbs(session: AgentSession, chrome: Chrome) -> list[Verb]:
         Verb("tell", "Message", "message", "" if all_.active else "nobody is at work who could read it."),
         Verb("cancel", "Stop", "x", _why_not_cancel(session, all_)),
     ]
+    if session.status in WAITING and (names := awaited_signals(session)):
+        offered.insert(0, Verb("signal", "Send signal", "bolt", "", names=tuple(names)))
     if not chrome.may_operate:
         why = f"your role is {chrome.role}; operators steer agents."
         return [replace(verb, why=why) for verb in offered]
@@ -58,6 +61,9 @@ def verbs(session: AgentSession, chrome: Chrome) -> list[Verb]:
 
 
 def _scopes(verb: str, one: Reach, all_: Reach, below: int, alone: int) -> Iterator[Scope]:
+    if verb == "signal":
+        yield Scope("one", "It alone", control_words.SIGNAL)
+        return
     if below and verb != "retry":
         yield Scope("below", f"It and all {below} below it", control_words.will(verb, all_, below=True))
     if alone or not below:

@@ -1,5 +1,6 @@
-"""Steering agents: pause, resume, retry, put first, tell, stop."""
+"""Steering agents: pause, resume, retry, put first, tell, signal, stop."""
 
+import json
 from collections.abc import Callable, Mapping
 from uuid import UUID
 
@@ -11,9 +12,9 @@ from django.views.decorators.http import require_POST
 
 from agents import access
 from agents.errors import InvalidInput, NotFound
-from agents.models import User
+from agents.models import AgentSession, User
 from agents.outcomes import Outcome
-from orchestrator.actions import agents
+from orchestrator.actions import agents, signals
 from orchestrator.web import control_words
 from orchestrator.web.chrome import person
 from orchestrator.web.forms import parse_id
@@ -51,6 +52,16 @@ def _cancel(user: User, session_id: UUID, form: QueryDict) -> list[Outcome]:
     return agents.cancel(user, session_id, reason=form.get("reason", ""))
 
 
+def _signal(user: User, session: AgentSession, form: QueryDict) -> str:
+    name, given = form.get("name", ""), form.get("signal", "")
+    try:
+        payload = json.loads(form.get("payload", "").strip() or "null")
+    except ValueError as error:
+        raise InvalidInput(f"What a signal carries is JSON, and this is none: {error}.") from None
+    signals.send(user, session.root_id, name, payload, signal_id=parse_id(given) if given else None)
+    return f"The signal {name} is sent."
+
+
 _ACTS: Mapping[str, Callable[[User, UUID, QueryDict], list[Outcome]]] = {
     "pause": _pause,
     "resume": _resume,
@@ -64,11 +75,15 @@ _ACTS: Mapping[str, Callable[[User, UUID, QueryDict], list[Outcome]]] = {
 @require_POST
 def steer(request: HttpRequest, session_id: UUID, verb: str) -> HttpResponse:
     """Do it, say for how many, and go back to where the button was."""
-    if verb not in _ACTS:
+    user = person(request)
+    session = access.session_for(user, session_id)
+    if verb == "signal":
+        told = _signal(user, session, request.POST)
+    elif verb in _ACTS:
+        told = control_words.told(verb, _ACTS[verb](user, session_id, request.POST))
+    else:
         raise NotFound
-    session = access.session_for(person(request), session_id)
-    outcomes = _ACTS[verb](person(request), session_id, request.POST)
-    messages.success(request, control_words.told(verb, outcomes))
+    messages.success(request, told)
     if request.POST.get("back") == "session":
         return redirect("session", session.pk)
     return redirect(f"{reverse('mission', args=[session.root_id])}?agent={session.pk}")

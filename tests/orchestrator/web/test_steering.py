@@ -4,9 +4,14 @@ import re
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import transaction
 
-from agents.models import AgentMessage, AgentSession, AuditEntry
+from agents.actor import SYSTEM
+from agents.lifecycle import SessionStatus, WaitKind
+from agents.models import AgentMessage, AgentSession, AuditEntry, SessionWait, Signal
 from agents.roles import Level
+from agents.services import sessions, signals
+from agents.services.waits import Question
 from tests.factories import make_mission
 from tests.orchestrator.web.situations import ask, delegate, end, run
 
@@ -63,6 +68,36 @@ def test_a_message_sent_twice_arrives_once(page, family):
         steer(page, family[1], "tell", text="Mind the bees", telling=telling, scope="below")
     assert AgentMessage.objects.get(message_type="human").content == "Mind the bees"
     assert "not read yet" in words(page.get(f"/agents/{family[1].pk}/"))
+
+
+@pytest.fixture
+def waits_for_signal(mission):
+    """It waits for a signal by name."""
+    question = Question("asked", WaitKind.EVENT, "go", {}, "the signal go-ahead", "")
+    with transaction.atomic():
+        session = run(mission)
+        signals.wait_for(session, question, name="go-ahead", seconds=None)
+        sessions.move(session, SessionStatus.WAITING_EVENT, actor=SYSTEM)
+    return session
+
+
+def test_a_signal_is_sent_once_to_whoever_waits_for_it(page, waits_for_signal, django_capture_on_commit_callbacks):
+    assert 'value="go-ahead" readonly' in page.get(f"/agents/{waits_for_signal.pk}/").content.decode()
+    form = {"name": "go-ahead", "payload": '{"go": true}', "signal": "01890a5d-ac96-774b-bcce-b302099a8057"}
+    for _ in range(2):
+        with django_capture_on_commit_callbacks(execute=True):
+            assert "The signal go-ahead is sent." in steer(page, waits_for_signal, "signal", **form)
+    assert Signal.objects.get().payload == {"go": True}
+    assert AgentSession.objects.get().status == "queued"
+    assert SessionWait.objects.get().answer["value"]["payload"] == {"go": True}
+    assert "Send signal" not in page.get(f"/agents/{waits_for_signal.pk}/").content.decode()
+
+
+@pytest.mark.parametrize("form", [{"name": "go-ahead", "payload": "{go}"}, {"name": " "}, {"payload": "1"}])
+def test_a_signal_that_cannot_be_taken_wakes_nobody(page, waits_for_signal, form):
+    assert page.post(f"/agents/{waits_for_signal.pk}/signal/", form).status_code == 422
+    assert not Signal.objects.exists()
+    assert AgentSession.objects.get().status == "waiting_event"
 
 
 @pytest.mark.parametrize(
