@@ -11,6 +11,11 @@ class Level(StrEnum):
     SPECIALIST = "specialist"
     WORKER = "worker"
 
+    @property
+    def with_article(self) -> str:
+        """As a sentence names one: a queen, an architect."""
+        return f"{'an' if self is Level.ARCHITECT else 'a'} {self}"
+
 
 MAY_START: dict[Level, frozenset[Level]] = {
     Level.QUEEN: frozenset({Level.ARCHITECT, Level.WORKER}),

@@ -6,11 +6,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import django
 
+from tests.model_server import MODEL, ModelServer
 from tests.stack import Stack, running_stack
 
 CONNECTIONS = "10"  # of this process, as many as a worker's
@@ -31,14 +33,8 @@ NAMES = (
     "crowds",
     "context",
 )
-OWN_STACKS = {
-    "crowds": {"QUEENRIGHT_WORKER_THREADS": "100", "QUEENRIGHT_MAX_RUNNING": "200"},
-    "context": {
-        "QUEENRIGHT_MODEL": "openai:thoughtful-1",
-        "QUEENRIGHT_MODEL_BASE_URL": "http://127.0.0.1:18431/v1",
-        "QUEENRIGHT_MODEL_API_KEY": "none",
-    },
-}
+OWN_STACKS = ("crowds", "context")
+CROWD = {"QUEENRIGHT_WORKER_THREADS": "100", "QUEENRIGHT_MAX_RUNNING": "200"}
 
 
 def main() -> int:
@@ -52,13 +48,31 @@ def main() -> int:
     groups = [group for group in (together, *([name] for name in apart)) if group]
     if len(groups) > 1:  # a process has one database
         return max(subprocess.call([sys.executable, "-m", "benchmarks", *group]) for group in groups)
-    variables = {"QUEENRIGHT_COORDINATOR_THREADS": THREADS} | OWN_STACKS.get(names[0], {})
-    with running_stack(QUEENRIGHT_AGENT_MODULES="benchmarks.agents", **variables) as stack:
+    with (
+        _variables(names[0]) as variables,
+        running_stack(
+            QUEENRIGHT_AGENT_MODULES="benchmarks.agents", QUEENRIGHT_COORDINATOR_THREADS=THREADS, **variables
+        ) as stack,
+    ):
         _connect(stack)
         every = _benchmarks(stack)
         for name in names:
             print(every[name](), flush=True)
     return 0
+
+
+@contextmanager
+def _variables(name: str) -> Iterator[dict[str, str]]:
+    """What a benchmark's stack is given beside the usual; the model that it asks answers meanwhile."""
+    if name != "context":
+        yield CROWD if name == "crowds" else {}
+        return
+    with ModelServer() as server:
+        yield {
+            "QUEENRIGHT_MODEL": f"openai:{MODEL}",
+            "QUEENRIGHT_MODEL_BASE_URL": server.base_url,
+            "QUEENRIGHT_MODEL_API_KEY": "none",
+        }
 
 
 def _connect(stack: Stack) -> None:

@@ -1,4 +1,4 @@
-"""From a person's answer to the agent's next step, and what Celery and the database take for less."""
+"""From a person's answer or pause to what the agent does about it, and what Celery takes for less."""
 
 import statistics
 import time
@@ -6,23 +6,31 @@ from uuid import UUID
 
 from celery import current_app
 
-from agents.models import Approval, Project, User
+from agents.lifecycle import SessionStatus
+from agents.models import AgentSession, AgentState, Approval, Project, User
 from agents.roles import Level
 from agents.services import approvals
 from agents.services.approvals import Decision
 from benchmarks import missions, tables
 from benchmarks.agents import NOTHING
+from orchestrator.actions import agents
 from orchestrator.realtime import feed
 
 ANSWERS = 40
+PAUSES = 20
+STEP_SECONDS = 0.6
 TASKS = 2000
 SESSIONS = 500
 
 
 def run(project: Project, user: User) -> dict[str, list[float]]:
-    """Milliseconds from the commit of each answer to the next step's begin."""
+    """Milliseconds from the commit of each answer to the next step's begin, and of pauses until they have effect."""
     missions.wait_for([missions.start(project, user, "bench.worker", Level.WORKER)])  # workers are warm from here on
-    return {"answer to next step": [one_answer(project, user) for _ in range(ANSWERS)]}
+    return {
+        "an answer, until the next step begins": [one_answer(project, user) for _ in range(ANSWERS)],
+        "a pause, from the end of the step that runs": [pause_at_work(project, user) for _ in range(PAUSES)],
+        "a pause of an agent that waits": [pause_at_rest(project, user) for _ in range(PAUSES)],
+    }
 
 
 def one_answer(project: Project, user: User) -> float:
@@ -36,6 +44,33 @@ def one_answer(project: Project, user: User) -> float:
     return float(output["went_on_at"] - decided) * 1000
 
 
+def pause_at_work(project: Project, user: User) -> float:
+    """Milliseconds from the checkpoint of the step in which a person pauses the agent until it is paused."""
+    root = missions.start(project, user, "bench.waits", Level.WORKER, wait_seconds=STEP_SECONDS)
+    missions.wait_until(root, SessionStatus.RUNNING)
+    time.sleep(STEP_SECONDS / 2)
+    agents.pause(user, root, reason="", below=False)
+    missions.wait_until(root, SessionStatus.PAUSED)
+    step = AgentState.objects.filter(session_id=root, checkpoint_ns="").latest("created_at")
+    paused_at = AgentSession.objects.get(pk=root).moved_at
+    agents.cancel(user, root, reason="")
+    return float((paused_at - step.created_at).total_seconds()) * 1000
+
+
+def pause_at_rest(project: Project, user: User) -> float:
+    """Milliseconds until the agent is paused, which is when the call returns."""
+    root = missions.start(project, user, "bench.asks", Level.WORKER)
+    _asked(root)
+    missions.wait_until(root, SessionStatus.WAITING_APPROVAL)
+    began = time.perf_counter()
+    agents.pause(user, root, reason="", below=False)
+    took = time.perf_counter() - began
+    if AgentSession.objects.get(pk=root).status != SessionStatus.PAUSED:
+        raise RuntimeError("it is not paused")
+    agents.cancel(user, root, reason="")
+    return took * 1000
+
+
 def _asked(root: UUID) -> Approval:
     end = time.monotonic() + missions.PATIENCE
     while time.monotonic() < end:
@@ -46,12 +81,12 @@ def _asked(root: UUID) -> Approval:
 
 
 def table(taken: dict[str, list[float]]) -> str:
-    """Median and 95th percentile."""
+    """How often, median and 95th percentile."""
     rows = [
-        (what, f"{statistics.median(each):.0f} ms", f"{statistics.quantiles(each, n=20)[-1]:.0f} ms")
+        (what, str(len(each)), f"{statistics.median(each):.0f} ms", f"{statistics.quantiles(each, n=20)[-1]:.0f} ms")
         for what, each in taken.items()
     ]
-    return tables.table(f"An answer and what follows it, {ANSWERS} times", ("", "median", "p95"), rows)
+    return tables.table("What a person decides, and what follows", ("", "times", "median", "p95"), rows)
 
 
 def rates(project: Project, user: User) -> dict[str, float]:

@@ -14,12 +14,11 @@ from benchmarks import missions, tables
 from memory.documents import Limits
 from memory.services import sources
 from orchestrator.actions import missions as actions
-from tests.model_server import MODEL, ModelServer
+from tests.model_server import MODEL
 
 CHILDREN = (10, 85, 1000)
 BATCHES = ((1, 0), (3, 5_000))  # tasks in a batch, and tokens of what they read
 LENGTH = 6_000  # characters of a result
-PORT = 18431  # where its stack looks for the model
 PATIENCE = 300  # seconds
 SECTIONS = 6
 OBJECTIVE = "What do bees need in autumn? How are mites treated? When do colonies swarm? How is honey harvested?"
@@ -53,11 +52,9 @@ class Asked:
 
 
 def run(project: Project, user: User) -> tuple[list[Held], list[Asked]]:
-    """Both, one after the other. Raises RuntimeError where something does not end."""
+    """Both, one after the other, on a stack that has a model. Raises RuntimeError where something does not end."""
     held = [_held(project, user, children) for children in CHILDREN]
-    with ModelServer(port=PORT):
-        asked = [_asked(project, user, most, size) for most, size in BATCHES]
-    return held, asked
+    return held, [_asked(project, user, most, size) for most, size in BATCHES]
 
 
 def _held(project: Project, user: User, children: int) -> Held:

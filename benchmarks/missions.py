@@ -34,6 +34,15 @@ def wait_for(roots: Sequence[UUID]) -> None:
     raise RuntimeError(f"{len(roots)} missions did not end within {PATIENCE} s")
 
 
+def wait_until(root: UUID, status: SessionStatus) -> None:
+    """Until a mission's root has that status. Raises RuntimeError if it has not in time."""
+    end = time.monotonic() + PATIENCE
+    while not AgentSession.objects.filter(pk=root, status=status).exists():
+        if time.monotonic() > end:
+            raise RuntimeError(f"it was not {status} within {PATIENCE} s")
+        time.sleep(0.005)
+
+
 def outputs(roots: Sequence[UUID]) -> list[Any]:
     """What their runs gave."""
     return list(AgentRun.objects.filter(session_id__in=roots).values_list("output", flat=True))

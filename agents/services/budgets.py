@@ -41,6 +41,13 @@ def set_limits(session: AgentSession, limits: Limits, *, actor: Actor) -> None:
     store.record(BudgetSet(limits=told), session, actor=actor)
 
 
+def inherit(fork: AgentSession, origin: AgentSession, *, actor: Actor) -> None:
+    """Give a fork the limits that its origin has of its own. What the origin has spent is not counted against it."""
+    budget = Budget.objects.filter(session=origin).first()
+    if budget is not None:
+        set_limits(fork, limits_of(budget), actor=actor)
+
+
 def part_of(parent: AgentSession, limits: Limits) -> Limits:
     """A part of the budgets that hold `parent`, for a child: in nothing more than any of them allows."""
     held = [limits_of(budget) for budget in _among([*parent.path, parent.pk])]

@@ -85,9 +85,10 @@ class Message:
 
 def check(sender: AgentSession, kind: CommunicationType, direction: Direction) -> None:
     """Raise TellingRefused unless the sender's level may say this there."""
-    if direction not in MAY_TELL[Level(sender.level)].get(kind, frozenset()):
-        what = kind.replace("_", " ")
-        raise TellingRefused(f"A {sender.level} has no “{what}” for {direction}.", kind=kind, direction=direction)
+    level, what = Level(sender.level), kind.replace("_", " ")
+    if direction not in MAY_TELL[level].get(kind, frozenset()):
+        who = level.with_article.capitalize()
+        raise TellingRefused(f"{who} has no “{what}” for {direction}.", kind=kind, direction=direction)
 
 
 def direction_to(sender: AgentSession, receiver_id: UUID) -> Direction:

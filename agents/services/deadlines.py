@@ -37,6 +37,13 @@ def at_most(seconds: float | None, latest: datetime | None) -> Any:
     )
 
 
+def of_fork(origin: AgentSession) -> Any:
+    """The deadline of a fork: as long from now as its origin had from its start, and no later than the one above's."""
+    latest = origin.parent.expires_at if origin.parent else None
+    seconds = None if origin.expires_at is None else (origin.expires_at - origin.created_at).total_seconds()
+    return at_most(seconds, latest)
+
+
 def moment(seconds: float) -> datetime:
     """That long after now, read from the database."""
     with connection.cursor() as cursor:

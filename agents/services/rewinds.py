@@ -30,7 +30,18 @@ from agents.lifecycle import (
     check_move,
 )
 from agents.models import AgentRun, AgentSession, AgentState, Rewind, User
-from agents.services import approvals, audit, communications, control, ledger, messages, requests, sessions, waits
+from agents.services import (
+    approvals,
+    audit,
+    budgets,
+    communications,
+    control,
+    ledger,
+    messages,
+    requests,
+    sessions,
+    waits,
+)
 
 DID = {
     RewindKind.EDIT: "edited its state",
@@ -285,6 +296,7 @@ def fork(session_id: UUID, request: Request, *, by: User) -> tuple[AgentSession,
     rewind.fork = sessions.start_fork(
         session, request.checkpoint_id, fork_id=derived_id(rewind.pk, "fork"), user=by, kept=kept
     )
+    budgets.inherit(rewind.fork, session, actor=person(by.pk))
     ledger.inherit(rewind.fork, session)
     communications.inherit_readings(rewind.fork, session, request.checkpoint_id)
     return session, rewind

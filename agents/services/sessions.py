@@ -188,6 +188,7 @@ def start_fork(
         position=origin.position,
         space_id=origin.space_id,
         metadata=origin.metadata,
+        expires_at=deadlines.of_fork(origin),
         forked_from=origin,
         forked_at=checkpoint_id,
         kept=list(kept),

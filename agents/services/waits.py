@@ -112,12 +112,13 @@ def _predecessors(
 
 def _check_delegation(session: AgentSession, starts: Sequence[sessions.Start], most: int | None) -> None:
     level = Level(session.level)
+    who = level.with_article.capitalize()
     foreign = sorted({start.level for start in starts} - MAY_START[level])
     if foreign:
-        raise DelegationRefused(f"A {level} may not start a {foreign[0]}.")
+        raise DelegationRefused(f"{who} may not start {Level(foreign[0]).with_article}.")
     most = MAX_FAN_OUT[level] if most is None else most
     if len(starts) > most:
-        raise DelegationRefused(f"A {level} may start {most} agents at once, not {len(starts)}.")
+        raise DelegationRefused(f"{who} may start {most} agents at once, not {len(starts)}.")
 
 
 def _actor(session: AgentSession) -> Actor:

@@ -27,7 +27,7 @@ from orchestrator.servers.child import Child, die_with
 LIBRARIES = (
     "celery.apps.worker",
     "celery.bin.celery",
-    "channels_redis.core",
+    "channels.generic.websocket",
     "django.contrib.admin.utils",
     "django.core.management",
     "django.test.signals",

@@ -169,6 +169,10 @@ document.addEventListener("input", ({ target }) => {
 // What was typed before this script came, or put back by the browser, is an edit too.
 for (const field of $$("[data-proposed]")) compare(field);
 document.addEventListener("change", ({ target }) => target.form?.matches("[data-auto]") && target.form.requestSubmit());
+document.addEventListener("change", ({ target: { form, dataset, checked } }) => {
+  if (!dataset.all) return;
+  for (const field of form.elements) if (field.name === dataset.all) field.checked = checked;
+});
 // A dialog that a key opened leaves the focus inside when it closes.
 document.addEventListener("beforetoggle", ({ target, newState }) => {
   if (newState === "closed" && target.contains(document.activeElement)) {

@@ -147,7 +147,8 @@ function morph(old, fresh) {
     ignoreActiveValue: true,
     callbacks: {
       beforeAttributeUpdated: (name, node) => !(OWN[name] && node.matches(OWN[name])),
-      beforeNodeMorphed: (node) => !(node instanceof Element && node.matches("form[data-dirty], [popover]:popover-open")),
+      beforeNodeMorphed: (node) => !(node instanceof Element
+        && (node.matches("form[data-dirty], [popover]:popover-open") || node.form?.matches("[data-dirty]"))),
     },
   });
   htmx.process(document.getElementById(fresh.id));

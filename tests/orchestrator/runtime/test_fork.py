@@ -1,11 +1,16 @@
 """Forks run by themselves, and leave the original alone."""
 
+from datetime import timedelta
+
 import pytest
 
+from agents.actor import SYSTEM
 from agents.errors import InvalidInput, InvalidTransition
+from agents.graphs.ports import Limits
 from agents.lifecycle import Choice, SessionStatus
 from agents.models import AgentSession, Approval
 from agents.roles import Level
+from agents.services import budgets
 from orchestrator.runtime import runner
 from orchestrator.runtime.effects import effects_since
 from orchestrator.runtime.states import Change
@@ -91,6 +96,30 @@ def test_a_fork_of_the_end_needs_a_change_that_gives_it_something_to_do(mission,
     run_all()
     assert fresh(made).current_run.output == {"name": "again"}
     assert effects(trace) == ["again", "q"]
+
+
+def test_a_fork_may_spend_as_much_as_its_origin_and_has_as_long(mission):
+    root = mission(below=(1, 1, 1))
+    root = AgentSession.objects.get(pk=root.pk)
+    AgentSession.objects.filter(pk=root.pk).update(expires_at=root.created_at + timedelta(hours=2))
+    budgets.set_limits(root, Limits(tokens=1000, steps=50), actor=SYSTEM)
+    run_all()
+    made = fresh(fork(root, start_of(root), Choice.REPEAT))
+    assert made.expires_at - made.created_at == timedelta(hours=2)
+    assert budgets.limits_of(made.budget) == Limits(tokens=1000, steps=50)
+    run_all()
+    assert fresh(made).status == SessionStatus.SUCCEEDED
+
+
+def test_a_fork_below_has_no_longer_than_the_one_above(mission):
+    root = mission(below=(1, 1, 1))
+    run_all()
+    worker = AgentSession.objects.get(name="q.0.0.0")
+    soon = worker.parent.created_at + timedelta(minutes=1)
+    AgentSession.objects.filter(pk=worker.parent_id).update(expires_at=soon)
+    AgentSession.objects.filter(pk=worker.pk).update(expires_at=worker.created_at + timedelta(hours=1))
+    assert fresh(fork(worker, start_of(worker), Choice.REPEAT)).expires_at == soon
+    assert root.expires_at is None
 
 
 def test_an_undo_cannot_be_chosen_for_a_fork(mission, trace):

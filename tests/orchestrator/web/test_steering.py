@@ -70,15 +70,19 @@ def test_a_message_sent_twice_arrives_once(page, family):
     assert "not read yet" in words(page.get(f"/agents/{family[1].pk}/"))
 
 
+@transaction.atomic
+def wait_for_signal(mission: AgentSession, name: str) -> AgentSession:
+    """A worker took it up, and it waits for a signal."""
+    session = run(mission)
+    question = Question("asked", WaitKind.EVENT, "go", {}, f"the signal {name}", "")
+    signals.wait_for(session, question, name=name, seconds=None)
+    sessions.move(session, SessionStatus.WAITING_EVENT, actor=SYSTEM)
+    return session
+
+
 @pytest.fixture
 def waits_for_signal(mission):
-    """It waits for a signal by name."""
-    question = Question("asked", WaitKind.EVENT, "go", {}, "the signal go-ahead", "")
-    with transaction.atomic():
-        session = run(mission)
-        signals.wait_for(session, question, name="go-ahead", seconds=None)
-        sessions.move(session, SessionStatus.WAITING_EVENT, actor=SYSTEM)
-    return session
+    return wait_for_signal(mission, "go-ahead")
 
 
 def test_a_signal_is_sent_once_to_whoever_waits_for_it(page, waits_for_signal, django_capture_on_commit_callbacks):
