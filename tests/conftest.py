@@ -19,7 +19,7 @@ from tests.servers import both_servers, claim_folder
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 FOLDER = "QUEENRIGHT_TEST_FOLDER"
-KEPT = {FOLDER, "QUEENRIGHT_REQUIRE_BROWSER"}
+KEPT = {FOLDER, "QUEENRIGHT_REQUIRE_BROWSER", "QUEENRIGHT_TEST_POINTS"}
 ENDINGS = ExitStack()
 
 
