@@ -74,7 +74,7 @@ def attend(session_id: UUID) -> None:
     """
     with transaction.atomic():
         session = sessions.lock(session_id)
-        if session.status in WAITING and waits.is_asked(session):
+        if session.status in WAITING and waits.is_asked(session.pk):
             sessions.move(session, SessionStatus.QUEUED, actor=SYSTEM, cause="asked_by_agent")
     if session.status in FINAL:
         for request in open_to(session_id):
@@ -83,7 +83,7 @@ def attend(session_id: UUID) -> None:
 
 def attend_after_commit(session: AgentSession) -> None:
     """The same after the commit in which a locked session ends."""
-    if waits.is_asked(session):
+    if waits.is_asked(session.pk):
         transaction.on_commit(partial(attend, session.pk), robust=True)
 
 
@@ -97,6 +97,8 @@ def unattended(limit: int = 200) -> list[UUID]:
 
 def open_to(session_id: UUID) -> list[AgentCommunication]:
     """The open requests to an agent, the most urgent first, then the oldest."""
+    if not waits.is_asked(session_id):
+        return []
     found = AgentCommunication.objects.filter(
         receiver_session=session_id, wait__isnull=False, processed_at__isnull=True
     )
