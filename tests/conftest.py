@@ -15,6 +15,7 @@ import redis
 from django.conf import settings
 from hypothesis import settings as hypothesis_settings
 
+from tests import emptying
 from tests.servers import both_servers, claim_folder
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
@@ -50,6 +51,7 @@ else:
 hypothesis_settings.register_profile("shared machine", deadline=None)  # another's load is no fault of a test
 hypothesis_settings.load_profile("shared machine")
 django.setup()  # here: conftest files below import models
+emptying.use_it()
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes half a second a user
 del os.environ["DJANGO_SETTINGS_MODULE"]  # parallel workers inherit it, and would read settings too early
 

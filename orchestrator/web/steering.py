@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from agents.lifecycle import WAITING, Control, SessionStatus
+from agents.lifecycle import Control, SessionStatus
 from agents.models import AgentSession
 from agents.selectors import reach
 from agents.selectors.reach import Reach
@@ -48,7 +48,7 @@ def verbs(session: AgentSession, chrome: Chrome) -> list[Verb]:
         Verb("tell", "Message", "message", "" if all_.active else "nobody is at work who could read it."),
         Verb("cancel", "Stop", "x", _why_not_cancel(session, all_)),
     ]
-    if session.status in WAITING and (names := awaited_signals(session)):
+    if session.status == SessionStatus.WAITING_EVENT and (names := awaited_signals(session)):
         offered.insert(0, Verb("signal", "Send signal", "bolt", "", names=tuple(names)))
     if not chrome.may_operate:
         why = f"your role is {chrome.role}; operators steer agents."
