@@ -1,6 +1,5 @@
 """Steering agents: pause, resume, retry, put first, tell, signal, stop."""
 
-import json
 from collections.abc import Callable, Mapping
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from orchestrator.actions import agents, signals
 from orchestrator.web import control_words
 from orchestrator.web.chrome import person
 from orchestrator.web.forms import parse_id
+from orchestrator.web.typed_form import parse_json
 
 
 def _pause(user: User, session_id: UUID, form: QueryDict) -> list[Outcome]:
@@ -55,9 +55,9 @@ def _cancel(user: User, session_id: UUID, form: QueryDict) -> list[Outcome]:
 def _signal(user: User, session: AgentSession, form: QueryDict) -> str:
     name, given = form.get("name", ""), form.get("signal", "")
     try:
-        payload = json.loads(form.get("payload", "").strip() or "null")
+        payload = parse_json(form.get("payload", "").strip() or "null")
     except ValueError as error:
-        raise InvalidInput(f"What a signal carries is JSON, and this is none: {error}.") from None
+        raise InvalidInput(str(error)) from None
     signals.send(user, session.root_id, name, payload, signal_id=parse_id(given) if given else None)
     return f"The signal {name} is sent."
 

@@ -12,8 +12,7 @@ from agents.services import letters
 from agents.services.letters import Reason
 from tests.browser.pages.test_live import live
 from tests.factories import make_mission
-from tests.orchestrator.web.situations import delegate, end, run
-from tests.orchestrator.web.test_steering import wait_for_signal
+from tests.orchestrator.web.situations import delegate, end, run, wait_for_signal
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from agents.actor import SYSTEM, agent
 from agents.lifecycle import ChildrenNeeded, Policy, Risk, SessionStatus, WaitKind
 from agents.models import AgentSession, Approval
 from agents.roles import Level
-from agents.services import approvals, endings, ledger, messages, sessions, waits
+from agents.services import approvals, endings, ledger, messages, sessions, signals, waits
 from agents.services.endings import Ending
 from agents.services.sessions import Start
 from agents.services.waits import Question
@@ -76,6 +76,16 @@ def delegate(session: AgentSession, level: Level, *names: str) -> list[AgentSess
     sessions.move(sessions.lock(session.pk), SessionStatus.WAITING_CHILDREN, actor=agent(locked.pk))
     wait = locked.waits.get(interrupt_id=question.interrupt_id)
     return list(wait.children.order_by("position"))
+
+
+@transaction.atomic
+def wait_for_signal(session: AgentSession, name: str) -> AgentSession:
+    """The agent waits for a signal."""
+    session = run(session)
+    question = Question("asked", WaitKind.EVENT, "go", {}, f"the signal {name}", "")
+    signals.wait_for(session, question, name=name, seconds=None)
+    sessions.move(session, SessionStatus.WAITING_EVENT, actor=SYSTEM)
+    return session
 
 
 @transaction.atomic

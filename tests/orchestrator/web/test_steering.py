@@ -4,16 +4,11 @@ import re
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import transaction
 
-from agents.actor import SYSTEM
-from agents.lifecycle import SessionStatus, WaitKind
 from agents.models import AgentMessage, AgentSession, AuditEntry, SessionWait, Signal
 from agents.roles import Level
-from agents.services import sessions, signals
-from agents.services.waits import Question
 from tests.factories import make_mission
-from tests.orchestrator.web.situations import ask, delegate, end, run
+from tests.orchestrator.web.situations import ask, delegate, end, run, wait_for_signal
 
 
 @pytest.fixture
@@ -70,16 +65,6 @@ def test_a_message_sent_twice_arrives_once(page, family):
     assert "not read yet" in words(page.get(f"/agents/{family[1].pk}/"))
 
 
-@transaction.atomic
-def wait_for_signal(mission: AgentSession, name: str) -> AgentSession:
-    """A worker took it up, and it waits for a signal."""
-    session = run(mission)
-    question = Question("asked", WaitKind.EVENT, "go", {}, f"the signal {name}", "")
-    signals.wait_for(session, question, name=name, seconds=None)
-    sessions.move(session, SessionStatus.WAITING_EVENT, actor=SYSTEM)
-    return session
-
-
 @pytest.fixture
 def waits_for_signal(mission):
     return wait_for_signal(mission, "go-ahead")
@@ -97,7 +82,16 @@ def test_a_signal_is_sent_once_to_whoever_waits_for_it(page, waits_for_signal, d
     assert "Send signal" not in page.get(f"/agents/{waits_for_signal.pk}/").content.decode()
 
 
-@pytest.mark.parametrize("form", [{"name": "go-ahead", "payload": "{go}"}, {"name": " "}, {"payload": "1"}])
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"name": "go-ahead", "payload": "{go}"},
+        {"name": "go-ahead", "payload": "[" * 100_000},
+        {"name": " "},
+        {"payload": "1"},
+    ],
+    ids=["no JSON", "too deep", "empty name", "no name"],
+)
 def test_a_signal_that_cannot_be_taken_wakes_nobody(page, waits_for_signal, form):
     assert page.post(f"/agents/{waits_for_signal.pk}/signal/", form).status_code == 422
     assert not Signal.objects.exists()
