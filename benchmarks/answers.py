@@ -60,7 +60,6 @@ def pause_at_work(project: Project, user: User) -> float:
 def pause_at_rest(project: Project, user: User) -> float:
     """Milliseconds until the agent is paused, which is when the call returns."""
     root = missions.start(project, user, "bench.asks", Level.WORKER)
-    _asked(root)
     missions.wait_until(root, SessionStatus.WAITING_APPROVAL)
     began = time.perf_counter()
     agents.pause(user, root, reason="", below=False)

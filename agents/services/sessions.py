@@ -55,9 +55,10 @@ class Start:
 
 def lock(session_id: UUID) -> AgentSession:
     """The session's row, locked to the end of the transaction. Raises NotFound."""
-    for session in AgentSession.objects.raw(_LOCK, {"session": session_id}):
-        return session
-    raise NotFound
+    session = _one(_LOCK, session=session_id)
+    if session is None:
+        raise NotFound
+    return session
 
 
 def lock_all(session_ids: Collection[UUID]) -> dict[UUID, AgentSession]:
@@ -68,9 +69,11 @@ def lock_all(session_ids: Collection[UUID]) -> dict[UUID, AgentSession]:
 
 def lock_attempt(session_id: UUID, attempt: int) -> AgentSession | None:
     """The session's row, locked, if this attempt still runs it; else None."""
-    for session in AgentSession.objects.raw(_LOCK_ATTEMPT, {"session": session_id, "attempt": attempt}):
-        return session
-    return None
+    return _one(_LOCK_ATTEMPT, session=session_id, attempt=attempt)
+
+
+def _one(statement: str, **given: Any) -> AgentSession | None:
+    return next(iter(AgentSession.objects.raw(statement, given)), None)
 
 
 @transaction.atomic

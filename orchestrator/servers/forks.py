@@ -30,7 +30,6 @@ LIBRARIES = (
     "channels.generic.websocket",
     "django.contrib.admin.utils",
     "django.core.management",
-    "django.test.signals",
     "kombu.transport.redis",
     "langgraph.graph",
     "numpy",

@@ -49,21 +49,21 @@ def verbs(session: AgentSession, chrome: Chrome) -> list[Verb]:
         Verb("cancel", "Stop", "x", _why_not_cancel(session, all_)),
     ]
     if session.status == SessionStatus.WAITING_EVENT and (names := awaited_signals(session)):
-        offered.insert(0, Verb("signal", "Send signal", "bolt", "", names=tuple(names)))
+        scope = Scope("one", "It alone", control_words.SIGNAL)
+        offered.insert(0, Verb("signal", "Send signal", "bolt", "", (scope,), tuple(names)))
     if not chrome.may_operate:
         why = f"your role is {chrome.role}; operators steer agents."
         return [replace(verb, why=why) for verb in offered]
     alone = {"pause": one.running + one.resting, "resume": one.paused + one.running, "cancel": 0, "retry": 1}
     return [
-        replace(verb, scopes=tuple(_scopes(verb.name, one, all_, below, alone.get(verb.name, one.active))))
+        verb
+        if verb.scopes
+        else replace(verb, scopes=tuple(_scopes(verb.name, one, all_, below, alone.get(verb.name, one.active))))
         for verb in offered
     ]
 
 
 def _scopes(verb: str, one: Reach, all_: Reach, below: int, alone: int) -> Iterator[Scope]:
-    if verb == "signal":
-        yield Scope("one", "It alone", control_words.SIGNAL)
-        return
     if below and verb != "retry":
         yield Scope("below", f"It and all {below} below it", control_words.will(verb, all_, below=True))
     if alone or not below:
