@@ -87,13 +87,13 @@ def _connect(stack: Stack) -> None:
 def _benchmarks(stack: Stack) -> Mapping[str, Callable[[], Any]]:
     """Each by its name: it measures, and gives its table."""
     from agents.models import Project, User
-    from benchmarks import answers, context, crowds, hierarchy, joins, latency, parked, reads, savers, store
+    from benchmarks import answers, clients, context, crowds, hierarchy, joins, latency, parked, reads, savers, store
 
     user, project = User.objects.get(), Project.objects.get()
     return {
         "hierarchy": lambda: hierarchy.table(hierarchy.run(project, user)),
         "reads": lambda: reads.table(reads.run(project, user)),
-        "clients": lambda: reads.clients_table(reads.by_clients(project, user)),
+        "clients": lambda: clients.table(clients.run(project, user)),
         "savers": lambda: savers.table(savers.run(project, user)),
         "latency": lambda: latency.table(latency.run(stack, project, user)),
         "store": lambda: store.table(store.run(project)),

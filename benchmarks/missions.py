@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from agents.actor import SYSTEM
+from agents.ids import new_id
 from agents.lifecycle import FINAL, SessionStatus
-from agents.models import AgentRun, AgentSession, Project, User
+from agents.models import AgentRun, AgentSession, Project, User, ValueSpace
 from agents.roles import Level
 from agents.services import sessions
 from agents.services.sessions import Start
@@ -19,6 +20,28 @@ def start(project: Project, user: User, agent_type: str, level: Level, **given: 
     """A mission whose root has this type and input."""
     begun = Start(agent_type, level, f"{agent_type} {uuid4()}", "", given)
     return sessions.start_mission(project, begun, user=user, actor=SYSTEM).pk
+
+
+def at_rest(project: Project, user: User, status: SessionStatus, **given: Any) -> AgentSession:
+    """An agent that no worker takes, as a row that is still to be kept; a mission's own unless its place is given."""
+    pk = new_id()
+    place = {"level": Level.SPECIALIST, "root_id": pk, "space_id": pk} | given
+    return AgentSession(
+        pk=pk, project=project, user=user, agent_type="bench.asks", name="at rest", status=status, **place
+    )
+
+
+def keep(roots: Sequence[AgentSession]) -> None:
+    """Store the rows of missions' own agents, each with its space for values."""
+    ValueSpace.objects.bulk_create([ValueSpace(pk=root.pk) for root in roots])
+    AgentSession.objects.bulk_create(roots)
+
+
+def idle_session(project: Project, user: User) -> UUID:
+    """A session of its own that no worker takes."""
+    session = at_rest(project, user, SessionStatus.WAITING_EVENT)
+    keep([session])
+    return session.pk
 
 
 def wait_for(roots: Sequence[UUID]) -> None:

@@ -3,17 +3,19 @@
 import statistics
 import time
 from pathlib import Path
-from uuid import UUID
+from typing import Any
 
 from agents.ids import new_id
 from agents.lifecycle import SessionStatus, WaitKind
-from agents.models import AgentSession, Project, SessionWait, User, ValueSpace
+from agents.models import AgentSession, Project, SessionWait, User
 from agents.roles import Level
 from benchmarks import missions, tables
 from tests.stack import Stack
 
 PARKED = 10_000
-LOOK_SECONDS = 20.0
+CHILDREN = 100  # of each that waits for them
+SETTLE_SECONDS = 60  # the rows are new: PostgreSQL counts them first
+LOOK_SECONDS = 60.0
 MISSIONS = 30
 TICK = 100  # a second, of /proc
 
@@ -23,45 +25,47 @@ def run(stack: Stack, project: Project, user: User) -> list[tuple[str, float, fl
     missions.wait_for([missions.start(project, user, "bench.worker", Level.WORKER)])
     before = ("none", idle_cpu(stack), one_agent(project, user))
     park(project, user)
+    time.sleep(SETTLE_SECONDS)
     return [before, (f"{PARKED:,}", idle_cpu(stack), one_agent(project, user))]
 
 
 def park(project: Project, user: User) -> None:
-    """Agents that wait for an approver, as rows: no agent is more than that while it waits."""
-    ids: list[UUID] = [new_id() for _ in range(PARKED)]
-    ValueSpace.objects.bulk_create([ValueSpace(pk=one) for one in ids], batch_size=1000)
-    AgentSession.objects.bulk_create(
-        [
-            AgentSession(
-                pk=one,
-                project=project,
-                user=user,
-                agent_type="bench.asks",
-                level=Level.WORKER,
-                name="parked",
-                status=SessionStatus.WAITING_APPROVAL,
-                root_id=one,
-                space_id=one,
-            )
-            for one in ids
-        ],
-        batch_size=1000,
-    )
-    SessionWait.objects.bulk_create(
-        [
-            SessionWait(
-                wait_id=new_id(),
-                project=project,
-                session_id=one,
-                interrupt_id="asked",
-                kind=WaitKind.APPROVAL,
-                request={"key": "asked"},
-                subject="an approver",
-                reason="it is parked",
-            )
-            for one in ids
-        ],
-        batch_size=1000,
+    """Agents that wait for an approver, and those above who wait for them, as rows: that is all they are meanwhile."""
+    above = [missions.at_rest(project, user, SessionStatus.WAITING_CHILDREN) for _ in range(PARKED // CHILDREN)]
+    waits = {one.pk: _wait(one, WaitKind.CHILDREN, remaining=CHILDREN) for one in above}
+    below = [
+        missions.at_rest(
+            project,
+            user,
+            SessionStatus.WAITING_APPROVAL,
+            level=Level.WORKER,
+            parent=one,
+            root_id=one.pk,
+            space_id=one.pk,
+            path=[one.pk],
+            parent_wait=waits[one.pk],
+            position=place,
+        )
+        for one in above
+        for place in range(CHILDREN)
+    ]
+    missions.keep(above)
+    SessionWait.objects.bulk_create(waits.values())
+    AgentSession.objects.bulk_create(below, batch_size=1000)
+    SessionWait.objects.bulk_create([_wait(one, WaitKind.APPROVAL) for one in below], batch_size=1000)
+
+
+def _wait(session: AgentSession, kind: WaitKind, **given: Any) -> SessionWait:
+    return SessionWait(
+        wait_id=new_id(),
+        project_id=session.project_id,
+        session=session,
+        interrupt_id="asked",
+        kind=kind,
+        request={"key": "asked"},
+        subject="an approver",
+        reason="it is parked",
+        **given,
     )
 
 

@@ -3,25 +3,21 @@
 import statistics
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, TypedDict
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph, add_messages
 
-from agents.actor import SYSTEM
 from agents.checkpoints.saver import QueenrightSaver
 from agents.models import AgentState, Project, User
-from agents.roles import Level
-from agents.services import sessions
-from agents.services.sessions import Start
-from benchmarks import tables
-from benchmarks.contenders import Thread, config_of, message
+from benchmarks import missions, tables
 
 MESSAGES = (1, 100)
 CLIENTS = 8
 READS = 200
+CLIENT_ROUNDS = 5
+STEPS = 500  # of a client: a read and a write each
 ROUNDS = 5
 
 
@@ -37,17 +33,16 @@ def run(project: Project, user: User) -> list[tuple[str, float, float]]:
 
 
 def _one_size(project: Project, user: User, count: int) -> tuple[str, float, float]:
-    start = Start("bench.worker", Level.WORKER, "reads", "", {})
-    session = sessions.start_mission(project, start, user=user, actor=SYSTEM)
+    session = missions.idle_session(project, user)
     saver = QueenrightSaver()
-    config: RunnableConfig = {"configurable": {"thread_id": str(session.pk)}}
+    config: RunnableConfig = {"configurable": {"thread_id": str(session)}}
     _graph(saver).invoke({"messages": _messages(count)}, config)
 
     def state() -> Any:
         return saver.get_tuple(config)
 
     def row() -> Any:
-        return AgentState.objects.filter(session_id=session.pk, is_current=True).values_list("state_id").get()
+        return AgentState.objects.filter(session_id=session, is_current=True).values_list("state_id").get()
 
     rounds = [(_rate(state), _rate(row)) for _ in range(ROUNDS)]
     return (
@@ -75,57 +70,6 @@ def _graph(saver: QueenrightSaver) -> Any:
 
 def _messages(count: int) -> list[HumanMessage]:
     return [HumanMessage(f"message {number} " + "with some words in it " * 10) for number in range(count)]
-
-
-def by_clients(project: Project, user: User) -> tuple[float, float, float]:
-    """States read and written a second by clients at once, each of its own session; medians of a read and a write, ms.
-
-    A client reads its latest state, and puts the next one on top of it.
-    """
-    saver = QueenrightSaver()
-    threads = [_thread(project, user, saver) for _ in range(CLIENTS)]
-    with ThreadPoolExecutor(CLIENTS) as pool:
-        began = time.perf_counter()
-        taken = list(pool.map(_reads_and_writes, threads))
-        took = time.perf_counter() - began
-    reads = [one for each in taken for one in each[0]]
-    writes = [one for each in taken for one in each[1]]
-    return (len(reads) + len(writes)) / took, statistics.median(reads), statistics.median(writes)
-
-
-def _thread(project: Project, user: User, saver: QueenrightSaver) -> Thread:
-    begun = Start("bench.worker", Level.WORKER, "clients", "", {})
-    thread = Thread(saver)
-    session = sessions.start_mission(project, begun, user=user, actor=SYSTEM)
-    thread.start = thread.config = config_of(str(session.pk))
-    thread.put({"messages": [message(number) for number in range(10)], "step": 0}, ["messages", "step"])
-    return thread
-
-
-def _reads_and_writes(thread: Thread) -> tuple[list[float], list[float]]:
-    reads: list[float] = []
-    writes: list[float] = []
-    for step in range(READS):
-        began = time.perf_counter()
-        found = thread.saver.get_tuple(thread.start)
-        read = time.perf_counter()
-        said = [*(found.checkpoint["channel_values"]["messages"] if found else []), message(step)][-10:]
-        put = thread.next({"messages": said, "step": step}, ["messages", "step"])
-        made = time.perf_counter()
-        put()
-        reads.append((read - began) * 1000)
-        writes.append((time.perf_counter() - made) * 1000)
-    return reads, writes
-
-
-def clients_table(found: tuple[float, float, float]) -> str:
-    """The three figures."""
-    rate, read, write = found
-    return tables.table(
-        f"{CLIENTS} clients that read and write states of ten messages in turn",
-        ("", "states a second", "a read, median", "a write, median"),
-        [(f"{CLIENTS} clients", f"{rate:,.0f}", f"{read:.2f} ms", f"{write:.2f} ms")],
-    )
 
 
 def table(results: list[tuple[str, float, float]]) -> str:

@@ -18,17 +18,22 @@ from orchestrator.runtime import holders
 
 log = logging.getLogger(__name__)
 MOST_RINGS = 50
+SELDOM = 10  # rounds
 
 
-def sweep() -> None:
-    """One round. It may run anywhere, any number of times, beside any other."""
+def sweep(number: int = 0) -> None:
+    """One round. It may run anywhere, any number of times, beside any other.
+
+    Rounds are counted by who sweeps: what has to look at every agent that waits is done in one of `SELDOM`.
+    """
     requeue_lost()
     fire_timers()
     deliver_signals()
     attend_requests()
     stop_late()
     release_paid()
-    cancel_abandoned()
+    if number % SELDOM == 0:
+        cancel_abandoned()
     ring_forgotten()
 
 

@@ -257,6 +257,9 @@ class SessionWait(models.Model):
                 fields=["due_at"], name="wait_due", condition=Q(answered_at__isnull=True, due_at__isnull=False)
             ),
             models.Index(fields=["signal"], name="wait_signal", condition=Q(answered_at__isnull=True) & ~Q(signal="")),
+            models.Index(
+                fields=["interrupt_id"], name="wait_budget", condition=Q(answered_at__isnull=True, kind=WaitKind.BUDGET)
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["session", "interrupt_id"], name="wait_once"),

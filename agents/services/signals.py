@@ -88,7 +88,7 @@ def undelivered(limit: int = 200) -> list[UUID]:
         name=OuterRef("signal"),
         taken_at__isnull=True,
     )
-    found = SessionWait.objects.filter(Exists(kept), kind=WaitKind.EVENT, answered_at__isnull=True)
+    found = SessionWait.objects.filter(~Q(signal=""), Exists(kept), kind=WaitKind.EVENT, answered_at__isnull=True)
     return list(found.order_by("created_at").values_list("session_id", flat=True)[:limit])
 
 

@@ -3,6 +3,7 @@
 import logging
 import signal
 import threading
+from itertools import count
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -27,9 +28,10 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         relay = Relay()
+        rounds = count()
         while not stop.wait(runner_limits().sweep.total_seconds()):
             try:
-                sweep()
+                sweep(next(rounds))
                 relay.run()
             except DatabaseError as error:
                 is_away = isinstance(error, (InterfaceError, OperationalError))
