@@ -44,13 +44,14 @@ class Tree(Piece):
 
 
 class State(TypedDict, total=False):
-    """The input and what came of it. `length` is that of a result, in characters."""
+    """The input and what came of it. `length` is that of a result, in characters, `steps` how many are left."""
 
     below: list[int]
     length: int
     outcomes: list[Any]
     poll_seconds: float
     wait_seconds: float
+    steps: int
     result: dict[str, Any]
 
 
@@ -133,17 +134,16 @@ class Nothing(Arguments):
 
 
 def _waiting() -> StateGraph[State, AgentContext, State, State]:
-    """Two steps, in each of which it waits as one waits for a model."""
+    """Some steps, in each of which it waits as one waits for a model."""
 
     def wait(state: State) -> State:
         time.sleep(state["wait_seconds"])
-        return {"result": {}}
+        return {"steps": state["steps"] - 1, "result": {}}
 
     graph = StateGraph(State, context_schema=AgentContext)
-    graph.add_node("first", wait)
-    graph.add_node("second", wait)
-    graph.add_edge(START, "first")
-    graph.add_edge("first", "second")
+    graph.add_node("wait", wait)
+    graph.add_edge(START, "wait")
+    graph.add_conditional_edges("wait", lambda state: "wait" if state["steps"] else END, ["wait", END])
     return graph
 
 

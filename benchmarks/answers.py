@@ -46,7 +46,7 @@ def one_answer(project: Project, user: User) -> float:
 
 def pause_at_work(project: Project, user: User) -> float:
     """Milliseconds from the checkpoint of the step in which a person pauses the agent until it is paused."""
-    root = missions.start(project, user, "bench.waits", Level.WORKER, wait_seconds=STEP_SECONDS)
+    root = missions.start(project, user, "bench.waits", Level.WORKER, wait_seconds=STEP_SECONDS, steps=2)
     missions.wait_until(root, SessionStatus.RUNNING)
     time.sleep(STEP_SECONDS / 2)
     agents.pause(user, root, reason="", below=False)

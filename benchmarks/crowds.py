@@ -8,7 +8,7 @@ from agents.roles import Level
 from benchmarks import missions, tables
 
 SIZES = (10, 100)
-STEPS = 2
+STEPS = 6
 WAIT_SECONDS = 5.0
 ROUNDS = 3
 
@@ -21,7 +21,7 @@ def run(project: Project, user: User) -> dict[int, list[float]]:
             began = time.perf_counter()
             missions.wait_for(
                 [
-                    missions.start(project, user, "bench.waits", Level.WORKER, wait_seconds=WAIT_SECONDS)
+                    missions.start(project, user, "bench.waits", Level.WORKER, wait_seconds=WAIT_SECONDS, steps=STEPS)
                     for _ in range(size)
                 ]
             )

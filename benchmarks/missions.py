@@ -14,6 +14,7 @@ from agents.services import sessions
 from agents.services.sessions import Start
 
 PATIENCE = 600  # seconds
+LOOK_SECONDS = 0.05  # each look takes some milliseconds from what is measured
 
 
 def start(project: Project, user: User, agent_type: str, level: Level, **given: Any) -> UUID:
@@ -53,7 +54,7 @@ def wait_for(roots: Sequence[UUID]) -> None:
             if set(statuses) != {SessionStatus.SUCCEEDED}:
                 raise RuntimeError(f"not all succeeded: {sorted(set(statuses))}")
             return
-        time.sleep(0.01)
+        time.sleep(LOOK_SECONDS)
     raise RuntimeError(f"{len(roots)} missions did not end within {PATIENCE} s")
 
 
