@@ -88,7 +88,7 @@ def retry(session_id: UUID, *, actor: Actor, from_start: bool = False) -> AgentS
         _leave_states(session, actor)
     else:
         for wait in waits.reopen_closed(session):
-            waits.answer_if_complete(session, wait)
+            waits.answer_if_complete(session, wait.pk)
     _begin(session, "restart" if from_start else "retry", actor)
     return session
 
@@ -148,7 +148,7 @@ def retry_below(session_id: UUID, *, actor: Actor) -> dict[UUID, bool]:
         _begin(session, "retry", actor)
         done[session.pk] = True
     for session, wait in opened:
-        waits.answer_if_complete(session, wait)
+        waits.answer_if_complete(session, wait.pk)
     return done
 
 

@@ -139,7 +139,7 @@ def count_down(child: AgentSession) -> None:
         remaining=F("remaining") - 1,
         succeeded=F("succeeded") + (1 if child.status == SessionStatus.SUCCEEDED else 0),
     )
-    answer_if_complete(parent, SessionWait.objects.get(pk=child.parent_wait_id))
+    answer_if_complete(parent, child.parent_wait_id)
 
 
 def outcomes(session: AgentSession, wait: SessionWait) -> list[dict[str, Any]]:
@@ -320,9 +320,9 @@ def reopen_closed(session: AgentSession) -> list[SessionWait]:
     return opened
 
 
-def answer_if_complete(session: AgentSession, wait: SessionWait) -> None:
+def answer_if_complete(session: AgentSession, wait_id: UUID) -> None:
     """Answer a wait for children, of a locked session, if it has got what it needs."""
-    wait.refresh_from_db()
+    wait = SessionWait.objects.get(pk=wait_id)
     enough = wait.needs != ChildrenNeeded.ALL and wait.succeeded >= wait.needed
     if wait.kind == WaitKind.CHILDREN and wait.answered_at is None and (wait.remaining == 0 or enough):
         answer(session, wait, outcomes(session, wait))

@@ -29,12 +29,19 @@ class Command(BaseCommand):
         user = User.objects.filter(username=options["user"]).first()
         if user is None:
             raise CommandError(f"There is no user {options['user']}.")
+        payload = _payload(options["payload"])
         try:
-            payload = json.loads(options["payload"])
             sent = signals.send(user, options["mission"], options["name"], payload, everyone=options["everyone"])
-        except ValueError as error:
-            raise CommandError(f"The payload is no JSON: {error}") from error
         except DomainError as error:
             raise CommandError(str(error)) from error
         if sent is not None:
             self.stdout.write(f"Sent {sent.pk}.")
+
+
+def _payload(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise CommandError(f"The payload is no JSON: {error}") from error
+    except RecursionError:
+        raise CommandError("The payload is nested too deeply.") from None

@@ -134,3 +134,16 @@ def test_the_command_does_what_the_buttons_do(family, approver, capsys):
         call_command("control", "retry", str(family[0].pk), "--user", approver.username)
     with pytest.raises(CommandError, match="no user"):
         call_command("control", "pause", str(family[0].pk), "--user", "nobody")
+
+
+def test_the_signal_command_sends_what_the_page_sends(mission, approver, capsys):
+    arguments = ("signal", str(mission.pk), "go-ahead", "--user", approver.username)
+    call_command(*arguments, "--payload", '{"go": true}')
+    sent = Signal.objects.get()
+    assert (sent.name, sent.payload, capsys.readouterr().out) == ("go-ahead", {"go": True}, f"Sent {sent.pk}.\n")
+    for bad, why in (("{", "is no JSON"), ("[" * 100_000, "nested too deeply")):
+        with pytest.raises(CommandError, match=why):
+            call_command(*arguments, "--payload", bad)
+    with pytest.raises(CommandError, match="no user"):
+        call_command(*arguments[:-1], "nobody")
+    assert Signal.objects.count() == 1
