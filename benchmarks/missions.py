@@ -2,8 +2,11 @@
 
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
+
+from django.utils import timezone
 
 from agents.actor import SYSTEM
 from agents.ids import new_id
@@ -24,11 +27,21 @@ def start(project: Project, user: User, agent_type: str, level: Level, **given: 
 
 
 def at_rest(project: Project, user: User, status: SessionStatus, **given: Any) -> AgentSession:
-    """An agent that no worker takes, as a row that is still to be kept; a mission's own unless its place is given."""
+    """An agent that no worker takes, as a row that is still to be kept; a mission's own unless its place is given.
+
+    It has been so for an hour.
+    """
     pk = new_id()
     place = {"level": Level.SPECIALIST, "root_id": pk, "space_id": pk} | given
     return AgentSession(
-        pk=pk, project=project, user=user, agent_type="bench.asks", name="at rest", status=status, **place
+        pk=pk,
+        project=project,
+        user=user,
+        agent_type="bench.asks",
+        name="at rest",
+        status=status,
+        moved_at=timezone.now() - timedelta(hours=1),
+        **place,
     )
 
 

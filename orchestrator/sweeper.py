@@ -19,6 +19,7 @@ from orchestrator.runtime import holders
 log = logging.getLogger(__name__)
 MOST_RINGS = 50
 SELDOM = 10  # rounds
+RECENT = timedelta(minutes=1)
 
 
 def sweep(number: int = 0) -> None:
@@ -32,8 +33,7 @@ def sweep(number: int = 0) -> None:
     attend_requests()
     stop_late()
     release_paid()
-    if number % SELDOM == 0:
-        cancel_abandoned()
+    cancel_abandoned(within=None if number % SELDOM == 0 else RECENT)
     ring_forgotten()
 
 
@@ -72,9 +72,9 @@ def release_paid() -> None:
         budgets.release(named)
 
 
-def cancel_abandoned() -> None:
-    """Stop agents whose parent has ended or gone on without them."""
-    for session_id, move_id in waits.abandoned().items():
+def cancel_abandoned(within: timedelta | None = None) -> None:
+    """Stop agents whose parent has ended or gone on without them, at any time or within this one."""
+    for session_id, move_id in waits.abandoned(within=within).items():
         with causes.caused_by(move_id):
             control.cancel(session_id, actor=SYSTEM, reason="The agent above has gone on without it.")
 

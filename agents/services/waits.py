@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -339,15 +340,17 @@ def are_open(session: AgentSession, interrupt_ids: Sequence[str]) -> bool:
 
 
 @transaction.atomic
-def abandoned(limit: int = 200) -> dict[UUID, UUID | None]:
+def abandoned(limit: int = 200, *, within: timedelta | None = None) -> dict[UUID, UUID | None]:
     """Sessions that still work for a parent that has ended or gone on without them. Nobody waits for a fork.
 
-    Each with the parent's last move, which shows that it did so.
+    Each with the parent's last move, which shows that it did so. With `within` only those whose parent has moved that
+    short a time ago: one that waits undisturbed is not looked at.
     """
+    found = AgentSession.objects.active().filter(parent__isnull=False, parent_wait__isnull=False)
+    if within is not None:
+        found = found.filter(parent__moved_at__gt=timezone.now() - within)
     return dict(
-        AgentSession.objects.active()
-        .filter(parent__isnull=False, parent_wait__isnull=False)
-        .exclude(parent__status__in=[s for s in SessionStatus if s not in FINAL], parent_wait__others_go_on=True)
+        found.exclude(parent__status__in=[s for s in SessionStatus if s not in FINAL], parent_wait__others_go_on=True)
         .exclude(
             parent__status__in=[s for s in SessionStatus if s not in FINAL],
             parent_wait__answered_at__isnull=True,

@@ -1,9 +1,11 @@
 """Waits: children are started once, counted down once, and answer as soon as enough of them are back."""
 
+from datetime import timedelta
 from functools import partial
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from agents.actor import Actor
 from agents.errors import DelegationRefused, InvalidTransition
@@ -240,7 +242,17 @@ def test_others_that_go_on_are_stopped_when_the_agent_above_has_ended():
     assert waits.abandoned() == {}
     finish(running(mission))
     mission.refresh_from_db()
-    assert waits.abandoned() == {second.pk: mission.move_id}
+    assert waits.abandoned() == waits.abandoned(within=timedelta(minutes=1)) == {second.pk: mission.move_id}
+
+
+@pytest.mark.django_db
+def test_who_was_left_behind_long_ago_is_found_when_all_are_looked_at():
+    mission = running(make_mission())
+    first, second = delegate(mission, 2, ChildrenNeeded.ANY)
+    finish(first)
+    AgentSession.objects.filter(pk=mission.pk).update(moved_at=timezone.now() - timedelta(minutes=2))
+    assert waits.abandoned(within=timedelta(minutes=1)) == {}
+    assert set(waits.abandoned()) == {second.pk}
 
 
 def fresh_control(session: AgentSession) -> str:
