@@ -21,6 +21,7 @@ from tests.servers import both_servers, claim_folder
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 FOLDER = "QUEENRIGHT_TEST_FOLDER"
 KEPT = {FOLDER, "QUEENRIGHT_REQUIRE_BROWSER", "QUEENRIGHT_TEST_POINTS"}
+POOL = "QUEENRIGHT_POOL_SIZE"
 ENDINGS = ExitStack()
 
 
@@ -37,6 +38,7 @@ def use_test_servers(folder: Path) -> None:
     data = folder / "data" / (WORKER or "main")
     (data / "static").mkdir(parents=True, exist_ok=True)  # gathered by `prepare`; its absence is a warning
     os.environ["QUEENRIGHT_DATA"] = str(data)
+    os.environ[POOL] = "100"
     os.environ["DJANGO_SETTINGS_MODULE"] = "orchestrator.settings"
 
 
@@ -53,6 +55,7 @@ hypothesis_settings.load_profile("shared machine")
 django.setup()  # here: conftest files below import models
 emptying.use_it()
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes half a second a user
+del os.environ[POOL]  # what tests start has what it is given
 del os.environ["DJANGO_SETTINGS_MODULE"]  # parallel workers inherit it, and would read settings too early
 
 

@@ -4,6 +4,7 @@ import select
 from collections.abc import Callable
 from typing import Any
 
+from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
@@ -18,7 +19,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     @property
     def pool(self) -> ConnectionPool[Any] | None:
         """The process's pool, made at first use; None if the settings ask for none."""
-        options = self.settings_dict["OPTIONS"].get("pool")
+        options = self.alias != NO_DB_ALIAS and self.settings_dict["OPTIONS"].get("pool")
         if options and self.alias not in self._connection_pools:
             pool = ConnectionPool(
                 kwargs=self.get_connection_params() | {"autocommit": True},  # Django sets it as it needs it

@@ -3,7 +3,8 @@
 import os
 import shutil
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
+NAMES = ("chromium-headless-shell", "chromium", "google-chrome")  # the first has no windows to care for
+CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), "")
 REQUIRED = bool(os.environ.get("QUEENRIGHT_REQUIRE_BROWSER"))
 ARGUMENTS = [
     *("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"),

@@ -13,10 +13,12 @@ from orchestrator.postgresql.base import DatabaseWrapper
 
 @pytest.fixture
 def pool(transactional_db: None) -> Iterator[ConnectionPool[Connection[Any]]]:
-    """A pool of one connection in the place of this thread's own."""
+    """A pool of one connection in the place of the tests' own."""
     connection = connections["default"]
     assert isinstance(connection, DatabaseWrapper)
     connection.close()
+    connection.close_pool()
+    usual = connection.settings_dict["OPTIONS"]["pool"]
     connection.settings_dict["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 1, "timeout": 30}
     try:
         assert connection.pool is not None
@@ -25,7 +27,7 @@ def pool(transactional_db: None) -> Iterator[ConnectionPool[Connection[Any]]]:
     finally:
         connection.close()
         connection.close_pool()
-        del connection.settings_dict["OPTIONS"]["pool"]
+        connection.settings_dict["OPTIONS"]["pool"] = usual
 
 
 def backend(connection: Connection[Any]) -> int:
