@@ -4,30 +4,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connections
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
-from orchestrator.postgresql.base import DatabaseWrapper
+from tests.pools import pool_of
 
 
 @pytest.fixture
 def pool(transactional_db: None) -> Iterator[ConnectionPool[Connection[Any]]]:
-    """A pool of one connection in the place of the tests' own."""
-    connection = connections["default"]
-    assert isinstance(connection, DatabaseWrapper)
-    connection.close()
-    connection.close_pool()
-    usual = connection.settings_dict["OPTIONS"]["pool"]
-    connection.settings_dict["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 1, "timeout": 30}
-    try:
-        assert connection.pool is not None
-        connection.pool.open()
-        yield connection.pool
-    finally:
-        connection.close()
-        connection.close_pool()
-        connection.settings_dict["OPTIONS"]["pool"] = usual
+    """A pool of one connection."""
+    with pool_of(1, timeout=30) as pool:
+        yield pool
 
 
 def backend(connection: Connection[Any]) -> int:

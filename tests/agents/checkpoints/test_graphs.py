@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from typing import Annotated, Any, TypedDict
 
 import pytest
-from django.db import connections
-from django.db.backends.postgresql.base import DatabaseWrapper
 from langchain_core.messages import AIMessage, AnyMessage
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
@@ -18,6 +16,7 @@ from langgraph.types import Command, Durability, Send, interrupt
 from agents.checkpoints import QueenrightSaver, scoped
 from agents.models import AgentSession, AgentState
 from tests.agents.checkpoints.checkpoints import config_for
+from tests.pools import pool_of
 
 TEXT = "a long text that no checkpoint repeats " * 10
 BRANCHES = 3
@@ -157,16 +156,8 @@ def test_a_fork_goes_its_own_way_and_leaves_the_first(saver: QueenrightSaver):
 def small_pool(transactional_db: None) -> Iterator[int]:
     """The database behind a pool of this many connections, which gives up soon."""
     size = 3
-    connection = connections["default"]
-    assert isinstance(connection, DatabaseWrapper)
-    connection.close()
-    connection.settings_dict["OPTIONS"]["pool"] = {"min_size": 1, "max_size": size, "timeout": 5}
-    try:
+    with pool_of(size, timeout=5):
         yield size
-    finally:
-        connection.close()
-        connection.close_pool()
-        del connection.settings_dict["OPTIONS"]["pool"]
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync nodes", "async nodes"])
