@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection, connections, transaction
 from django.db.backends.signals import connection_created
+from langgraph.runtime import Runtime
 
 from agents.checkpoints import scoped
 from agents.errors import Fenced
+from agents.graphs.ports import AgentContext
 from agents.lifecycle import ApprovalStatus, SessionStatus
 from agents.models import AgentSession, Approval, SessionWait, ToolExecution
 from agents.roles import Level
@@ -80,6 +82,31 @@ def test_an_answer_that_is_given_again_after_a_death_does_not_answer_the_next_qu
     assert pending().proposed == {"name": "q-1"}
     assert effects(trace) == ["q-0"]
     assert SessionWait.objects.filter(answered_at__isnull=False).count() == 1
+
+
+@pytest.mark.parametrize(("second", "ends"), [("q", SessionStatus.SUCCEEDED), ("other", SessionStatus.FAILED)])
+def test_a_key_that_comes_again_answers_the_same_call_only(mission, trace, line_of, second, ends):
+    """Some models number their calls anew in each turn: a first turn's result is no answer to the second's."""
+    root = mission("test.worker")
+    told = []
+
+    def call(name: str, runtime: Runtime[AgentContext]) -> State:
+        told.append(runtime.context.tools.call("leave_trace", {"name": name}, key="call_0", intent="I trace."))
+        return {"steps": [name]}
+
+    def first_turn(state: State, runtime: Runtime[AgentContext]) -> State:
+        return call("q", runtime)
+
+    def second_turn(state: State, runtime: Runtime[AgentContext]) -> State:
+        return call(second, runtime)
+
+    line_of(first_turn, second_turn)
+    run_all()
+    ended = fresh(root)
+    assert ended.status == ends
+    assert (ended.current_run.error_code == "ledger_conflict") == (second == "other")
+    assert told == [{"name": "q"}] * (2 if second == "q" else 1)
+    assert effects(trace) == ["q"]
 
 
 def test_no_node_begins_after_the_lease_is_lost(mission, line_of):
