@@ -15,7 +15,7 @@ from langgraph.checkpoint.postgres import PostgresSaver
 from agents.checkpoints import QueenrightSaver
 from agents.models import Project, User
 from benchmarks import client, missions, tables
-from benchmarks.contenders import OURS, THEIRS, Thread, config_of, dsn, message, savers
+from benchmarks.contenders import OURS, THEIRS, Thread, config_of, dsn, message
 
 CLIENTS = 8
 ROUNDS = 5
@@ -43,12 +43,13 @@ class Round:
 
 def run(project: Project, user: User) -> dict[str, list[Round]]:
     """The rounds of each saver, interleaved. A client reads its latest state, and puts the next one on top of it."""
-    with savers(project, user):  # theirs has its tables now
-        address = dsn()
-        rounds: dict[str, list[Round]] = {OURS: [], THEIRS: []}
-        for _ in range(ROUNDS):
-            for saver, taken in rounds.items():
-                taken.append(_round([missions.idle_session(project, user) for _ in range(CLIENTS)], saver, address))
+    address = dsn()
+    with PostgresSaver.from_conn_string(address) as theirs:
+        theirs.setup()
+    rounds: dict[str, list[Round]] = {OURS: [], THEIRS: []}
+    for _ in range(ROUNDS):
+        for saver, taken in rounds.items():
+            taken.append(_round([missions.idle_session(project, user) for _ in range(CLIENTS)], saver, address))
     return rounds
 
 

@@ -1,4 +1,4 @@
-"""Reads of a session's latest state, against reading the plain row of the same session; reads and writes of many."""
+"""Reads of a session's latest state, against reading the plain row of the same session."""
 
 import statistics
 import time
@@ -14,10 +14,7 @@ from agents.models import AgentState, Project, User
 from benchmarks import missions, tables
 
 MESSAGES = (1, 100)
-CLIENTS = 8
 READS = 200
-CLIENT_ROUNDS = 5
-STEPS = 500  # of a client: a read and a write each
 ROUNDS = 5
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agents.errors import InvalidInput
+from orchestrator.actions.json_text import parse_json
 from orchestrator.runtime.states import Change, Channel, channels, nodes
 from orchestrator.web.state_values import clean, entries, held, opened, preview
-from orchestrator.web.typed_form import Field, field, kind_of, parse_json, resolved, text_of
+from orchestrator.web.typed_form import Field, field, kind_of, resolved, text_of
 
 REDUCE, REPLACE = "reduce", "replace"
 # before a channel's name: its value, whether that has a box to tick, what its reducer gets, which of the two

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from orchestrator.actions.json_text import parse_json
 from orchestrator.web.words import amount
 
 _LONG = 120  # characters from which on a text gets an area
@@ -133,16 +134,6 @@ def text_of(value: Any, kind: str) -> str:
 def unified(text: str) -> str:
     """A text whatever a browser did to its line ends."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def parse_json(text: str) -> Any:
-    """A value from JSON. Raises ValueError, with a message for a person."""
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"This is no JSON: {error}.") from None
-    except RecursionError:
-        raise ValueError("This is nested too deeply.") from None
 
 
 def _type_words(schema: Mapping[str, Any], kind: str) -> str:

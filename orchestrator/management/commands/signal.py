@@ -1,6 +1,5 @@
 """manage.py signal: send a signal to a mission."""
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from agents.errors import DomainError
 from agents.models import User
 from orchestrator.actions import signals
+from orchestrator.actions.json_text import parse_json
 
 
 class Command(BaseCommand):
@@ -29,19 +29,12 @@ class Command(BaseCommand):
         user = User.objects.filter(username=options["user"]).first()
         if user is None:
             raise CommandError(f"There is no user {options['user']}.")
-        payload = _payload(options["payload"])
         try:
+            payload = parse_json(options["payload"])
             sent = signals.send(user, options["mission"], options["name"], payload, everyone=options["everyone"])
+        except ValueError as error:
+            raise CommandError(f"The payload: {error}") from error
         except DomainError as error:
             raise CommandError(str(error)) from error
         if sent is not None:
             self.stdout.write(f"Sent {sent.pk}.")
-
-
-def _payload(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise CommandError(f"The payload is no JSON: {error}") from error
-    except RecursionError:
-        raise CommandError("The payload is nested too deeply.") from None

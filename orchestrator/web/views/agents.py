@@ -14,10 +14,10 @@ from agents.errors import InvalidInput, NotFound
 from agents.models import AgentSession, User
 from agents.outcomes import Outcome
 from orchestrator.actions import agents, signals
+from orchestrator.actions.json_text import parse_json
 from orchestrator.web import control_words
 from orchestrator.web.chrome import person
 from orchestrator.web.forms import parse_id
-from orchestrator.web.typed_form import parse_json
 
 
 def _pause(user: User, session_id: UUID, form: QueryDict) -> list[Outcome]:
