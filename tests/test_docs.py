@@ -54,3 +54,13 @@ def test_links_between_documents_lead_somewhere():
     ]
     assert links
     assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_no_example_is_still_to_be_filled_in():
+    told = [
+        f"{page.name}: {line}"
+        for page in (BASE_DIR / "README.md", *DOCS.rglob("*.md"))
+        for line in page.read_text().splitlines()
+        if re.fullmatch(r"[A-Z]{3,}([-_ ][A-Z]{3,})+", line.strip())
+    ]
+    assert told == []
