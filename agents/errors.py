@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar
 
+from agents.storable import storable_text
+
 
 class DomainError(Exception):
     """The rules do not allow this."""
@@ -17,7 +19,7 @@ class DomainError(Exception):
 
 def words_of(error: BaseException) -> str:
     """What an error says; its kind where it says nothing."""
-    return str(error) or type(error).__name__
+    return storable_text(str(error)) or type(error).__name__
 
 
 class NotFound(DomainError):

@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db import connection
 from pgvector import Vector
 
+from agents.storable import storable_text
 from memory import embedders
-from memory.documents.plain import storable
 
 # What is looked for: its vector, and its words without their endings and without those that any text has.
 # A row's share of these words counts, not that it has all of them: questions have more words than their answers.
@@ -130,7 +130,7 @@ def memories(project_id: UUID, query: str, limit: int, chosen: MemoryFilter | No
 
 
 def _rows(sql: str, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-    text = storable(query)
+    text = storable_text(query)
     embedder = embedders.active()
     (vector,) = embedder.embed([text])
     given = {"query": text, "vector": Vector(vector).to_text(), "embedder": embedder.name}
@@ -145,6 +145,6 @@ def stems(query: str) -> list[str]:
     if not query.strip():
         return []
     with connection.cursor() as cursor:
-        cursor.execute("SELECT tsvector_to_array(to_tsvector('english', %s))", [storable(query)])
+        cursor.execute("SELECT tsvector_to_array(to_tsvector('english', %s))", [storable_text(query)])
         (found,) = cursor.fetchone()
     return list(found)

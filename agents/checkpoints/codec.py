@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
@@ -186,24 +185,3 @@ def state_hash(hashes: Mapping[str, bytes]) -> bytes:
     for channel, value_hash in sorted(hashes.items()):
         digest.update(channel.encode() + b"\0" + value_hash)
     return digest.digest()
-
-
-def jsonb_text(value: object) -> str:
-    """JSON that `jsonb` takes: without NUL, lone surrogates, NaN; what is not JSON becomes its text."""
-    try:
-        text = orjson.dumps(value, default=str).decode()
-    except TypeError:
-        return json.dumps(_cleaned(value), default=str)
-    return json.dumps(_cleaned(value), default=str) if "\\u0000" in text else text
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace("\0", "").encode("utf-8", "replace").decode()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {_cleaned(str(key)): _cleaned(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_cleaned(item) for item in value]
-    return value

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from langgraph.checkpoint.base import get_checkpoint_id
 
 from agents.checkpoints import sql
-from agents.checkpoints.codec import jsonb_text
 from agents.checkpoints.threads import canonical_uuid, session_of
+from agents.storable import jsonb_text
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig

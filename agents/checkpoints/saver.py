@@ -19,7 +19,6 @@ from langgraph.checkpoint.base import (
 )
 
 from agents.checkpoints import copying, deletion, sql
-from agents.checkpoints.codec import jsonb_text
 from agents.checkpoints.connections import scoped
 from agents.checkpoints.contents import Contents
 from agents.checkpoints.deltas import LINEAGE_OF_EXACT, LINEAGE_OF_LATEST, Ancestor, StoredHistory
@@ -32,6 +31,7 @@ from agents.checkpoints.serializer import StrictSerializer
 from agents.checkpoints.store import STATE, TRIES, WRITES, StateStore
 from agents.checkpoints.threads import CANONICAL_UUID, canonical_uuid, config_of, session_of
 from agents.checkpoints.writing import plan_state, plan_writes
+from agents.storable import jsonb_text
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig

@@ -1,10 +1,13 @@
 """Canonical JSON and digests of it."""
 
 import hashlib
+import json
+from decimal import Decimal
 from typing import Any
 
 import orjson
 
+WHOLE = 1e16  # from here on Python writes a float with an exponent, and `jsonb` gives it back as a whole number
 OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
 
@@ -16,6 +19,24 @@ def canonical(value: Any) -> bytes:
 def digest(value: Any) -> str:
     """SHA-256 of the canonical JSON, 64 hexadecimal digits."""
     return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def json_digest(value: Any) -> str:
+    """The digest of JSON as a column of type `jsonb` gives it back: the same before it is stored and after.
+
+    Raises TypeError, OverflowError for what is no JSON.
+    """
+    return digest(json.loads(json.dumps(value), parse_int=_whole, parse_float=_number))
+
+
+def _whole(text: str) -> int | float:
+    number = int(text)
+    return number if -(2**63) <= number < 2**64 else float(number)  # canonical JSON has no longer ones
+
+
+def _number(text: str) -> int | float:
+    number = float(text)
+    return _whole(str(int(Decimal(text)))) if WHOLE <= abs(number) < float("inf") else number + 0.0
 
 
 def text_digest(text: str) -> str:

@@ -11,6 +11,7 @@ from agents.events import types
 from agents.events.reading import Stored
 from agents.events.types import Event
 from agents.lifecycle import FINAL, RunStatus, SessionStatus
+from agents.words import CommunicationType
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,34 @@ class MemoryState:
     is_there: bool
 
 
-State = SessionState | ApprovalState | MemoryState
+@dataclass(frozen=True, slots=True)
+class ToldState:
+    """One thing that an agent told another, or a group. `closed_at`: a request or task is not open since then.
+
+    `coordination_id` and `priority` are None, and so is the `timeout` of a request, where the event is too old to say.
+    """
+
+    sender_id: UUID
+    receiver_id: UUID | None
+    kind: str
+    digest: str
+    is_request: bool
+    answers: UUID | None
+    coordination_id: UUID | None
+    priority: int | None
+    timeout: int | None
+    outcome: str = ""
+    closed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationState:
+    """What was told in a conversation, by id."""
+
+    told: Mapping[UUID, ToldState] = field(default_factory=dict)
+
+
+State = SessionState | ApprovalState | MemoryState | ConversationState
 Apply = Callable[[Any, Any, Stored], State]
 
 
@@ -197,6 +225,37 @@ def _memory_changed(state: MemoryState | None, event: types.MemoryChanged, store
     return MemoryState(event.session_id, event.memory_type, event.digest, is_there)
 
 
+def _answered(told: ToldState, at: datetime) -> ToldState:
+    """A task is closed by its first result, a request by an event of its own."""
+    is_task = told.kind == CommunicationType.TASK_ASSIGNMENT
+    return replace(told, closed_at=told.closed_at or at) if is_task else told
+
+
+def _told(state: ConversationState | None, event: types.CommunicationSent, stored: Stored) -> ConversationState:
+    known = dict(state.told) if state else {}
+    if event.answers is not None and event.answers in known:
+        known[event.answers] = _answered(known[event.answers], stored.at)
+    known[event.communication_id] = ToldState(
+        event.session_id,
+        event.receiver_id,
+        event.kind,
+        event.digest,
+        event.is_request,
+        event.answers,
+        event.coordination_id,
+        event.priority,
+        event.timeout,
+    )
+    return ConversationState(known)
+
+
+def _closed(state: ConversationState, event: types.CommunicationClosed, stored: Stored) -> ConversationState:
+    request: Any = state.told.get(event.communication_id)  # what was never told cannot be closed
+    return ConversationState(
+        {**state.told, event.communication_id: replace(request, outcome=event.outcome, closed_at=stored.at)}
+    )
+
+
 APPLY: Mapping[type[Event], Apply] = {
     types.SessionCreated: _created,
     types.SessionMoved: _moved,
@@ -210,6 +269,8 @@ APPLY: Mapping[type[Event], Apply] = {
     types.ApprovalRequested: _requested,
     types.ApprovalDecided: _decided,
     types.MemoryChanged: _memory_changed,
+    types.CommunicationSent: _told,
+    types.CommunicationClosed: _closed,
 }
 """What each kind of event does to the state of its aggregate."""
 
@@ -225,8 +286,6 @@ WITHOUT_EFFECT: frozenset[type[Event]] = frozenset(
         types.BudgetWarned,
         types.SignalSent,
         types.SignalTaken,
-        types.CommunicationSent,
-        types.CommunicationClosed,
         types.ModelCalled,
     }
 )

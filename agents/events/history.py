@@ -18,7 +18,7 @@ from agents.errors import UnknownEvent
 from agents.events import reading, rows
 from agents.events.chain import microseconds
 from agents.events.digests import canonical
-from agents.events.folds import ApprovalState, MemoryState, SessionState, State, apply, fold
+from agents.events.folds import ApprovalState, ConversationState, MemoryState, SessionState, State, apply, fold
 from agents.models import EventHead, EventSnapshot
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ _STATES: dict[str, TypeAdapter[Any]] = {
     "session": TypeAdapter(SessionState),
     "approval": TypeAdapter(ApprovalState),
     "memory": TypeAdapter(MemoryState),
+    "communication": TypeAdapter(ConversationState),
 }
 _DUE = """
 SELECT h.aggregate_id FROM agent_event_heads h

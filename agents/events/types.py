@@ -141,7 +141,9 @@ class SignalTaken(Event):
 class CommunicationSent(Event):
     """An agent told something to another, or to a group: then there is no receiver.
 
-    A conversation is one aggregate: a request with what it was passed on as, and its reply, which `answers` it.
+    A conversation is one aggregate: a request with what it was passed on as, and its reply, which `answers` it; a
+    task with its results. `timeout` is in microseconds. The first events of this kind had no group (`coordination_id`),
+    priority and timeout.
     """
 
     event_type = "communication.sent"
@@ -153,6 +155,9 @@ class CommunicationSent(Event):
     digest: str
     is_request: bool = False
     answers: UUID | None = None
+    coordination_id: UUID | None = None
+    priority: int | None = None
+    timeout: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from agents.events.chain import Chain
 from agents.events.digests import canonical
 from agents.events.folds import State, apply
 from agents.events.history import FORM, told
-from agents.events.projections import Projection, differences
+from agents.events.projections import Projection, differences, place_of
 from agents.events.reading import Stored
 from agents.models import AgentEvent, EventArchive, EventHead, EventSnapshot
 
@@ -97,7 +97,7 @@ class Verification:
         parts = EventArchive.objects.filter(mission_id=mission_id).values_list("aggregates", flat=True)
         found = Q(pk__in=live) | Q(pk__in={one for part in parts for one in part})
         for projection in self._projections.values():
-            found |= Q(pk__in=projection.live(mission_id))
+            found |= Q(pk__in=projection.live(mission_id).values("aggregate_id"))
         return found
 
     def _page(self, heads: Sequence[EventHead]) -> Iterator[Fault]:
@@ -123,9 +123,11 @@ class Verification:
 
     def _without_events(self) -> Iterator[Fault]:
         for name, projection in self._projections.items():
-            head = EventHead.objects.filter(pk=OuterRef("pk"), aggregate_type=name)
-            for aggregate_id in projection.live(self._mission_id).filter(~Exists(head)).iterator():
-                yield Fault(Where.CHAIN, name, aggregate_id, "the row has no events")
+            head = EventHead.objects.filter(pk=OuterRef("aggregate_id"), aggregate_type=name)
+            left = projection.live(self._mission_id).filter(~Exists(head)).order_by("aggregate_id", "pk")
+            for aggregate_id, pk in left.values_list("aggregate_id", "pk").iterator():
+                place = place_of(left.model, pk, aggregate_id)
+                yield Fault(Where.CHAIN, name, aggregate_id, f"{place}the row has no events")
 
 
 class Replay:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from django.utils import timezone
 from agents.actor import agent
 from agents.errors import InvalidInput, TellingRefused
 from agents.events import store
-from agents.events.digests import canonical, digest
+from agents.events.digests import canonical, json_digest
 from agents.events.types import CommunicationSent
 from agents.ids import derived_id
 from agents.models import (
@@ -23,6 +24,7 @@ from agents.models import (
 )
 from agents.roles import Level
 from agents.services import coordination, messages
+from agents.storable import is_storable
 from agents.words import CommunicationType
 
 MOST_BYTES = 64 * 1024  # of a content
@@ -165,9 +167,12 @@ def send(
         session_id=sender.pk,
         receiver_id=to,
         kind=message.kind,
-        digest=digest(content),
+        digest=json_digest(content),
         is_request=sent.wait_id is not None,
         answers=answers,
+        coordination_id=group.pk,
+        priority=message.priority,
+        timeout=None if sent.response_timeout is None else sent.response_timeout // timedelta(microseconds=1),
     )
     store.record(event, sender, actor=agent(sender.pk), aggregate_id=conversation)
     return sent
@@ -183,7 +188,7 @@ def check_content(content: Any) -> None:
         raise InvalidInput(fields={"content": "What agents tell each other has named parts."})
     if len(text) > MOST_BYTES:
         raise InvalidInput(fields={"content": f"Agents tell each other {MOST_BYTES // 1024} KB at most."})
-    if b"\\u0000" in text:
+    if not is_storable(content):
         raise InvalidInput(fields={"content": "It has a character that cannot be stored."})
 
 

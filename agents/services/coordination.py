@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from agents.actor import agent
 from agents.events import causes, store
-from agents.events.digests import digest
+from agents.events.digests import json_digest
 from agents.events.types import CommunicationSent
 from agents.ids import derived_id
 from agents.lifecycle import SessionStatus
@@ -99,8 +99,10 @@ def _sent(sender: AgentSession, told: AgentCommunication) -> store.Entry:
         session_id=sender.pk,
         receiver_id=told.receiver_session_id,
         kind=told.message_type,
-        digest=digest(told.message_content),
+        digest=json_digest(told.message_content),
         answers=told.parent_communication_id,
+        coordination_id=told.coordination_id,
+        priority=told.priority,
     )
     conversation = told.parent_communication_id or told.pk
     return store.Entry(

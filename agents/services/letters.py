@@ -16,6 +16,7 @@ from agents.events.digests import digest
 from agents.ids import new_id
 from agents.lifecycle import LETTER_TRANSITIONS, LetterKind, LetterStatus, check_move
 from agents.models import AgentSession, DeadLetter, Project, ToolExecution
+from agents.storable import storable_text
 
 LONGEST_TRACE = 20_000  # characters, the end of it: there stands where it broke
 LONGEST_MESSAGE = 4_000
@@ -53,7 +54,7 @@ class Reason:
     def of(cls, error: BaseException) -> "Reason":
         """The reason that an exception gives."""
         code = error.code if isinstance(error, DomainError) else type(error).__name__
-        return cls(code, words_of(error), "".join(traceback.format_exception(error)))
+        return cls(code, words_of(error), storable_text("".join(traceback.format_exception(error))))
 
 
 def keep_session(session: AgentSession, reason: Reason) -> None:

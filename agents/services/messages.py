@@ -17,6 +17,7 @@ from agents.graphs.ports import Usage
 from agents.ids import new_id
 from agents.models import AgentMessage, AgentSession, AgentState, KeptResult, ModelCall
 from agents.services import spending
+from agents.storable import storable_text
 from agents.words import MessageType
 
 ROLES = {
@@ -48,6 +49,7 @@ def say(
     `message_id` follows from the step that speaks. `actor` is who says it, the agent if nobody is named. False if it
     was said before.
     """
+    text = storable_text(text)
     parent = session.messages.order_by("-created_at").values_list("pk", flat=True).first()
     message = AgentMessage(
         message_id=message_id,
@@ -55,7 +57,7 @@ def say(
         session=session,
         message_type=kind,
         role=ROLES[kind],
-        content=text.replace("\0", ""),
+        content=text,
         metadata=metadata or {},
         parent_message_id=parent,
         created_at=ClockTimestamp(),  # under the lock: later than every state that was saved before

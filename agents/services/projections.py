@@ -1,19 +1,21 @@
-"""How events show in sessions and approvals, and how these tables are written back from them."""
+"""How events show in sessions, approvals and communications, and how these tables are written back from them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Case, F, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from agents.events import reading
-from agents.events.folds import ApprovalState, SessionState, fold
+from agents.events.folds import ApprovalState, ConversationState, SessionState, fold
 from agents.events.projections import Difference, Expected, Projection, differences
 from agents.lifecycle import FINAL, ExecutionStatus, RewindStatus, RunStatus, SessionStatus
 from agents.models import (
+    AgentCommunication,
     AgentRun,
     AgentSession,
     Approval,
@@ -22,6 +24,9 @@ from agents.models import (
     SessionLease,
     ToolExecution,
 )
+from agents.words import CommunicationType
+
+_CONVERSATION = Coalesce("wait_id", "parent_communication__wait_id", "parent_communication_id", "pk")
 
 
 class Sessions:
@@ -94,7 +99,7 @@ class Sessions:
     def live(self, mission_id: UUID | None) -> QuerySet[Any]:
         """Sessions."""
         within = Q(root_id=mission_id) if mission_id else Q()
-        return AgentSession.objects.filter(within).values_list("pk", flat=True)
+        return AgentSession.objects.filter(within).annotate(aggregate_id=F("pk"))
 
     def mend(self, aggregate_id: UUID, state: SessionState) -> None:
         """A session that runs has a lease: one that has run out lets the sweeper see to it."""
@@ -141,32 +146,90 @@ class Approvals:
     def live(self, mission_id: UUID | None) -> QuerySet[Any]:
         """Requests."""
         within = Q(session__root_id=mission_id) if mission_id else Q()
-        return Approval.objects.filter(within).values_list("pk", flat=True)
+        return Approval.objects.filter(within).annotate(aggregate_id=F("pk"))
 
     def mend(self, aggregate_id: UUID, state: ApprovalState) -> None:
         """Nothing hangs on it."""
+
+
+class Communications:
+    """Conversations: what agents told each other, with its answers. Contents stand in no event but by their digest."""
+
+    aggregate_type = "communication"
+
+    def rows(self, aggregate_id: UUID, state: ConversationState) -> Iterator[Expected]:
+        """The row of each thing that was told. What old events do not say of it is not looked at."""
+        for communication_id, told in state.told.items():
+            columns: dict[str, Any] = {
+                "sender_session_id": told.sender_id,
+                "receiver_session_id": told.receiver_id,
+                "message_type": told.kind,
+                "wait_id": aggregate_id if told.is_request else None,
+                "parent_communication_id": told.answers,
+                "outcome": told.outcome,
+                "requires_response": told.is_request or told.kind == CommunicationType.TASK_ASSIGNMENT,
+            }
+            if told.coordination_id is not None:
+                columns["coordination_id"] = told.coordination_id
+            if told.priority is not None:
+                columns["priority"] = told.priority
+            if told.timeout is not None or not told.is_request:
+                columns["response_timeout"] = None if told.timeout is None else timedelta(microseconds=told.timeout)
+            if told.closed_at is None:
+                columns["processed_at"] = None
+            closed = ("processed_at",) if told.closed_at else ()
+            also = {"processed_at": Coalesce("processed_at", Value(told.closed_at))} if told.closed_at else {}
+            digests = {"message_content": told.digest}
+            yield Expected(aggregate_id, AgentCommunication, communication_id, columns, closed, also, digests=digests)
+
+    def untold(self, states: Mapping[UUID, ConversationState]) -> Iterator[Difference]:
+        """What stands in one of these conversations, and no event tells of it."""
+        known = {communication_id for state in states.values() for communication_id in state.told}
+        requests = AgentCommunication.objects.filter(wait__in=states).values_list("pk", flat=True)
+        followed = {*requests, *states}
+        found = self.live(None).filter(Q(pk__in=followed) | Q(parent_communication__in=followed))
+        for communication_id, conversation in found.values_list("pk", "aggregate_id"):
+            if conversation in states and communication_id not in known:
+                yield Difference(conversation, f"agent communication {communication_id}: no event tells of it")
+
+    def live(self, mission_id: UUID | None) -> QuerySet[Any]:
+        """Conversations."""
+        within = Q(sender_session__root_id=mission_id) if mission_id else Q()
+        return AgentCommunication.objects.filter(within).annotate(aggregate_id=_CONVERSATION)
+
+    def mend(self, aggregate_id: UUID, state: ConversationState) -> None:
+        """Nothing hangs on it: who is to answer a request that is open is woken by the sweeper."""
 
 
 def rebuild(projection: Projection, aggregate_id: UUID) -> list[Difference]:
     """Write an aggregate's rows back as its events tell them, in one transaction; what is left that cannot be.
 
     Its session, its rows and then its head are locked, so that nobody changes them meanwhile. Missing rows stay
-    missing, and rows that should not be there stay: what people wrote is in no event. The chain must be sound.
+    missing, and rows that should not be there stay: what people wrote is in no event. Where a row would have to name
+    one that is missing, or be a second one of its kind, none is written. The chain must be sound.
     """
-    with transaction.atomic():
-        expected = _locked(projection, aggregate_id)
-        EventHead.objects.select_for_update().get(pk=aggregate_id)
+    try:
+        with transaction.atomic():
+            return _rebuild(projection, aggregate_id)
+    except IntegrityError:
         state = fold(reading.load(aggregate_id))
-        if state is None:
-            return []
-        before = list(differences(projection, {aggregate_id: state}))
-        if before:
-            known = {row.pk for row in expected}
-            for row in projection.rows(aggregate_id, state):
-                if row.is_there and row.pk in known:
-                    row.model._default_manager.filter(_is_different(row), pk=row.pk).update(**row.columns, **row.also)
-            projection.mend(aggregate_id, state)
-        return list(differences(projection, {aggregate_id: state}))
+        return list(differences(projection, {aggregate_id: state})) if state else []
+
+
+def _rebuild(projection: Projection, aggregate_id: UUID) -> list[Difference]:
+    expected = _locked(projection, aggregate_id)
+    EventHead.objects.select_for_update().get(pk=aggregate_id)
+    state = fold(reading.load(aggregate_id))
+    if state is None:
+        return []
+    before = list(differences(projection, {aggregate_id: state}))
+    if before:
+        known = {row.pk for row in expected}
+        for row in projection.rows(aggregate_id, state):
+            if row.is_there and row.pk in known:
+                row.model._default_manager.filter(_is_different(row), pk=row.pk).update(**row.columns, **row.also)
+        projection.mend(aggregate_id, state)
+    return list(differences(projection, {aggregate_id: state}))
 
 
 def _locked(projection: Projection, aggregate_id: UUID) -> Sequence[Expected]:

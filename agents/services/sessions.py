@@ -27,6 +27,7 @@ from agents.lifecycle import (
 from agents.models import AgentRun, AgentSession, Project, Rewind, SessionLease, SessionWait, User, ValueSpace
 from agents.roles import Level
 from agents.services import deadlines
+from agents.storable import jsonb_value
 
 _SET_GOING_BY_PEOPLE = FINAL | {SessionStatus.PAUSED}
 
@@ -293,7 +294,7 @@ def end_run(
     if run is None:
         raise InvalidTransition(f"{session.pk} has no run.")
     check_move(RUN_TRANSITIONS, RunStatus(run.status), status)
-    run.status, run.output, run.error, run.error_code = status, output, error, code
+    run.status, run.output, run.error, run.error_code = status, jsonb_value(output), error, code
     run.finished_at = timezone.now()
     run.save(update_fields=["status", "output", "error", "error_code", "finished_at"])
     return run

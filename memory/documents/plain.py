@@ -3,6 +3,7 @@
 import codecs
 import re
 
+from agents.storable import storable_text
 from memory.errors import SourceBinary
 
 # longer marks first: UTF-32's begins with UTF-16's
@@ -40,12 +41,7 @@ def decode(name: str, data: bytes) -> str:
 
 def tidy(text: str) -> str:
     """`text` with line feeds as line ends, without what a database or a screen cannot take."""
-    return storable(_CONTROL.sub("", _NEWLINE.sub("\n", text)))
-
-
-def storable(text: str) -> str:
-    """`text` as PostgreSQL takes it: without NUL, with question marks for halves of characters (lone surrogates)."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    return storable_text(_CONTROL.sub("", _NEWLINE.sub("\n", text)))
 
 
 def _western(data: bytes) -> str:

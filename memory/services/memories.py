@@ -16,8 +16,8 @@ from agents.events.digests import text_digest
 from agents.events.store import Entry
 from agents.events.types import MemoryChanged
 from agents.models import AgentSession
+from agents.storable import storable_text
 from memory import embedders
-from memory.documents.plain import storable
 from memory.models import AgentMemory, MissionPassage
 from memory.words import MemoryType
 
@@ -42,7 +42,7 @@ def remember(session: AgentSession, note: Note) -> AgentMemory:
     The text is embedded before the transaction begins. Where the same has expired, it is remembered anew. Raises
     InvalidInput when there is nothing to remember, or the passage is not the project's.
     """
-    text = storable(note.text).strip()
+    text = storable_text(note.text).strip()
     if not text:
         raise InvalidInput(fields={"text": "There is nothing to remember."})
     if (

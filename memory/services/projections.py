@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from agents.events.folds import MemoryState
 from agents.events.projections import Difference, Expected
@@ -28,7 +28,7 @@ class Memories:
     def live(self, mission_id: UUID | None) -> QuerySet[Any]:
         """Memories."""
         within = Q(session__root_id=mission_id) if mission_id else Q()
-        return AgentMemory.objects.filter(within).values_list("pk", flat=True)
+        return AgentMemory.objects.filter(within).annotate(aggregate_id=F("pk"))
 
     def mend(self, aggregate_id: UUID, state: MemoryState) -> None:
         """Nothing hangs on it."""

@@ -7,6 +7,7 @@ from uuid import UUID
 from langgraph.store.base import InvalidNamespaceError
 
 from agents.ids import derived_id
+from agents.storable import is_storable_text
 
 RESERVED = "langgraph"  # root label that LangGraph keeps for itself
 MOST_BYTES = 2000  # of a namespace: an index row holds it
@@ -21,7 +22,7 @@ def check_namespace(namespace: Sequence[str], *, writing: bool = False) -> None:
     if isinstance(namespace, str):
         raise InvalidNamespaceError(f"A namespace is a tuple of labels, not the text {namespace!r}.")
     for label in namespace:
-        if not isinstance(label, str) or not label or not is_storable(label):
+        if not isinstance(label, str) or not label or not is_storable_text(label):
             raise InvalidNamespaceError(f"{label!r} in {namespace!r} is no label: {_FAULT}.")
     if sum(len(label.encode()) + LABEL_BYTES for label in namespace) > MOST_BYTES:
         raise InvalidNamespaceError(f"A namespace may have {MOST_BYTES} bytes, {LABEL_BYTES} a label included.")
@@ -36,7 +37,7 @@ _FAULT = "labels are texts that are not empty and hold no NUL and no half of a c
 
 def check_key(key: str) -> None:
     """Raises ValueError for a key that PostgreSQL cannot hold."""
-    if not isinstance(key, str) or not is_storable(key):
+    if not isinstance(key, str) or not is_storable_text(key):
         raise ValueError(f"{key!r} is no key: keys are texts without NUL and lone surrogates.")
 
 
@@ -45,16 +46,9 @@ def plain(text: str) -> str:
 
     Raises ValueError for what PostgreSQL cannot hold.
     """
-    if not is_storable(text):
+    if not is_storable_text(text):
         raise ValueError(f"{text!r} holds NUL or a lone surrogate")
     return str.__str__(text)
-
-
-def is_storable(text: str) -> bool:
-    """Whether PostgreSQL can hold the text: it has no NUL and no lone surrogate."""
-    if "\0" in text:
-        return False
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def item_id(project_id: UUID, namespace: Sequence[str], key: str) -> UUID:

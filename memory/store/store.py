@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from agents.checkpoints.connections import raw_cursor, scoped
 from agents.events.digests import text_digest
-from memory.documents.plain import storable
+from agents.storable import storable_text
 from memory.services import items, memories
 from memory.store import reading, searching, values
 from memory.store.calls import CallsBatch
@@ -150,7 +150,7 @@ class QueenrightStore(CallsBatch):
             plain(op.key),
             value,
             exact,
-            storable(shown[:MOST_TEXT]),
+            storable_text(shown[:MOST_TEXT]),
             text_digest(exact or value),
             [vectors[text] for text in texts],
             self._indexing.name if self._indexing and texts else "",

@@ -4,8 +4,7 @@ import json
 import math
 from typing import Any
 
-from memory.documents.plain import storable
-from memory.store.names import is_storable
+from agents.storable import is_storable_text, storable_value
 
 
 def encode(value: object) -> tuple[str, str | None]:
@@ -17,7 +16,7 @@ def encode(value: object) -> tuple[str, str | None]:
     try:
         if _is_exact(value, "value"):
             return json.dumps(value), None
-        return json.dumps(_cleaned(value)), json.dumps(value)
+        return json.dumps(storable_value(value)), json.dumps(value)
     except RecursionError as error:
         raise ValueError("the value is nested too deeply, or holds itself") from error
 
@@ -32,7 +31,7 @@ def _is_exact(value: object, where: str) -> bool:
     if value is None or isinstance(value, int):
         return True
     if isinstance(value, str):
-        return is_storable(value)
+        return is_storable_text(value)
     if isinstance(value, float):
         return _is_exact_float(value, where)
     if isinstance(value, dict):
@@ -45,20 +44,10 @@ def _is_exact(value: object, where: str) -> bool:
 def _is_exact_entry(key: object, item: object, where: str) -> bool:
     if not isinstance(key, str):
         raise TypeError(f"{where} has the key {key!r}; JSON's keys are texts")
-    return _is_exact(item, f"{where}[{key!r}]") and is_storable(key)
+    return _is_exact(item, f"{where}[{key!r}]") and is_storable_text(key)
 
 
 def _is_exact_float(value: float, where: str) -> bool:
     if not math.isfinite(value):
         raise ValueError(f"{where} is {value}, which JSON does not have")
     return "e+" not in repr(value) and repr(value) != "-0.0"
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, str):
-        return storable(value)
-    if isinstance(value, dict):
-        return {storable(key): _cleaned(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_cleaned(item) for item in value]
-    return value

@@ -14,7 +14,12 @@ from agents.models import AgentSession
 from agents.services import projections
 from memory.services.projections import Memories
 
-PROJECTIONS: tuple[Projection, ...] = (projections.Sessions(), projections.Approvals(), Memories())
+PROJECTIONS: tuple[Projection, ...] = (
+    projections.Sessions(),
+    projections.Approvals(),
+    projections.Communications(),
+    Memories(),
+)
 
 
 @dataclass(frozen=True, slots=True)

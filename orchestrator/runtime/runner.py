@@ -55,12 +55,23 @@ def run_next(level: Level) -> SessionStatus | None:
     with berths.taken(session.project_id), heart.keeping(lease), causes.caused_by(session.move_id):
         try:
             stopped = _run(session, lease)
-            return None if lease.lost else settle(lease, stopped)
+            return None if lease.lost else _settle(lease, stopped)
         except Fenced:
             log.info("Attempt %d of %s was taken over.", session.attempt, session.pk)
         except DATABASE_AWAY as error:
             log.warning("The database went away under %s; its lease runs out: %s", session.pk, error)
     return None
+
+
+def _settle(lease: Lease, stopped: StateSnapshot | Failure | Rest) -> SessionStatus | None:
+    """Settle; an agent that leaves something that cannot be kept has failed, or it would come to that for ever."""
+    try:
+        return settle(lease, stopped)
+    except (Fenced, *DATABASE_AWAY):
+        raise
+    except Exception as error:
+        log.exception("%s left what cannot be kept.", lease.holding.session_id)
+        return settle(lease, Failure.of(error))
 
 
 def _claim(level: Level) -> AgentSession | None:

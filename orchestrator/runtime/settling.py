@@ -11,7 +11,7 @@ from django.db import transaction
 from langgraph.types import Interrupt, StateSnapshot
 
 from agents.actor import agent
-from agents.errors import DomainError, InvalidInput, Resting, ToolGaveUp
+from agents.errors import DomainError, InvalidInput, Resting, ToolGaveUp, words_of
 from agents.events.digests import digest
 from agents.lifecycle import ChildrenNeeded, Control, ExecutionStatus, SessionStatus, WaitKind
 from agents.models import AgentSession, ToolExecution
@@ -44,8 +44,9 @@ class Failure:
         """The failure that an exception means."""
         if isinstance(error, DomainError):
             is_new = error.is_breakdown and not isinstance(error, ToolGaveUp)  # the guard has kept that one
-            return cls(str(error), error.code, Reason.of(error) if is_new else None)
-        return cls(f"{type(error).__name__}: {error}", "error", Reason.of(error))
+            return cls(words_of(error), error.code, Reason.of(error) if is_new else None)
+        said = f": {words_of(error)}" if str(error) else ""
+        return cls(f"{type(error).__name__}{said}", "error", Reason.of(error))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,15 @@ from agents.actor import SYSTEM
 from agents.errors import UnknownEvent
 from agents.events import folds, history, store
 from agents.events.folds import APPLY, WITHOUT_EFFECT
-from agents.events.types import KINDS, SessionControlled, SessionMoved, SessionSaid, ToolMoved
+from agents.events.types import (
+    KINDS,
+    CommunicationClosed,
+    CommunicationSent,
+    SessionControlled,
+    SessionMoved,
+    SessionSaid,
+    ToolMoved,
+)
 from agents.ids import new_id
 from agents.lifecycle import Control, SessionStatus
 from agents.models import AgentEvent, EventSnapshot
@@ -62,6 +70,21 @@ def test_the_late_end_of_an_attempt_does_not_take_a_later_one_back():
     record(mission, called("running", call), called("running", call, 2), called("completed", call, 1))
     told = history.state_at(mission.pk).calls[call]
     assert (told.status, told.attempt) == ("completed", 2)
+
+
+@pytest.mark.django_db
+def test_a_request_that_was_never_put_cannot_be_closed():
+    conversation, mission = new_id(), make_mission()
+    closed = CommunicationClosed(communication_id=new_id(), session_id=mission.pk, outcome="answered")
+    told = CommunicationSent(
+        communication_id=new_id(), session_id=mission.pk, receiver_id=None, kind="validation", digest="d"
+    )
+    with transaction.atomic():
+        for event in (told, closed):
+            store.record(event, mission, actor=SYSTEM, aggregate_id=conversation)
+    assert set(history.state_at(conversation, version=1).told) == {told.communication_id}
+    with pytest.raises(UnknownEvent, match="cannot come here"):
+        history.state_at(conversation)
 
 
 @pytest.mark.django_db

@@ -39,6 +39,15 @@ def mission(transactional_db, trace):
     return make
 
 
+@pytest.fixture
+def own_types(monkeypatch):
+    """Agent types that a test registers are gone after it, and so are their graphs."""
+    monkeypatch.setattr(agent_types_of_runner, "_TYPES", dict(agent_types_of_runner._TYPES))
+    agent_types_of_runner.graph_for.cache_clear()
+    yield
+    agent_types_of_runner.graph_for.cache_clear()
+
+
 def run_tool(monkeypatch: pytest.MonkeyPatch, name: str, run) -> None:
     """Let a tool do something else from now on."""
     monkeypatch.setitem(registry._TOOLS, name, replace(registry.tool_named(name), run=run))

@@ -22,7 +22,7 @@ from tests.agent_types import State, leave_trace
 from tests.agents.checkpoints.checkpoints import config_for
 from tests.orchestrator.runtime.conftest import run_all, run_tool
 from tests.orchestrator.runtime.test_guard import decide, die_in, pending
-from tests.orchestrator.runtime.test_runner import Death, effects, expire, fresh
+from tests.orchestrator.runtime.test_runner import Death, effects, expire, fresh, run_to_death
 
 
 def values(session: AgentSession) -> dict[str, Any]:
@@ -55,9 +55,7 @@ def test_a_step_whose_results_are_saved_and_whose_state_is_not_is_not_the_end(mi
     real = RunSaver.put
     with monkeypatch.context() as patch:
         patch.setattr(RunSaver, "put", put)
-        with pytest.raises(Death):
-            run_all()
-    expire()
+        run_to_death()
     run_all()
     assert fresh(root).status == SessionStatus.SUCCEEDED
     assert effects(trace) == ["q"]
@@ -75,9 +73,7 @@ def test_an_answer_that_is_given_again_after_a_death_does_not_answer_the_next_qu
     for _ in range(2):
         with monkeypatch.context() as patch:
             patch.setattr(runner, "settle", die)
-            with pytest.raises(Death):
-                run_all()
-        expire()
+            run_to_death()
     run_all()
     assert pending().proposed == {"name": "q-1"}
     assert effects(trace) == ["q-0"]
@@ -202,9 +198,7 @@ def test_branches_whose_calls_may_have_happened_give_their_connections_back(
     root = mission("test.fan", tool="leave_trace")
     with monkeypatch.context() as patch:
         die_in(patch, "leave_trace", after=False)
-        with pytest.raises(Death):
-            run_all()
-    expire()
+        run_to_death()
     run_all()
     doubts = list(Approval.objects.filter(status=ApprovalStatus.PENDING))
     assert len(doubts) == ToolExecution.objects.count() > 1
