@@ -16,6 +16,7 @@ from agents.lifecycle import ExecutionStatus, Policy, Risk, WaitKind
 from agents.models import AgentSession, ToolExecution
 from agents.services import approvals, ledger, letters
 from agents.services.letters import Reason
+from agents.storable import jsonb_value
 from orchestrator.conf import retry_limits, tool_retries
 from orchestrator.resilience.faults import may_repeat
 from orchestrator.resilience.retries import tried
@@ -39,17 +40,22 @@ class Guard:
     def call(
         self, tool: str, arguments: dict[str, Any], *, key: str, intent: str, fresh: bool = False
     ) -> dict[str, Any]:
-        """Run `tool` once for `key`; its output, or {"refused": reason}. `fresh`: no kept result may answer.
+        """Run the tool of that name once for `key`, as `run` does."""
+        return self.run(tool_named(tool), arguments, key=key, intent=intent, fresh=fresh)
+
+    def run(
+        self, known: Tool[Any], arguments: dict[str, Any], *, key: str, intent: str, fresh: bool = False
+    ) -> dict[str, Any]:
+        """Run a tool once for `key`; its output, or {"refused": reason}. `fresh`: no kept result may answer.
 
         Raises InvalidInput for bad arguments, LedgerConflict when `key` stands for another call, Stopped when a
         person stopped the agent, and whatever the tool raises.
         """
         if self._held is not None:  # a step that is redone from an earlier state might make another call
             self._held.write()
-        known = tool_named(tool)
         proposed = known.parse(arguments).model_dump(mode="json")
         row, caller, is_kept = self._open(
-            known, ledger.Call(key, tool, known.version, known.risk, known.policy, proposed, intent)
+            known, ledger.Call(key, known.name, known.version, known.risk, known.policy, proposed, intent)
         )
         if is_kept and row.status == ExecutionStatus.COMPLETED:  # so from the first pass on: no question may differ
             return dict(row.output_data or {})
@@ -152,7 +158,7 @@ class Guard:
                     ledger.start(row, attempt, effective, number)
                 try:
                     with scoped():
-                        output = tool.run(caller, parsed)
+                        output: dict[str, Any] = jsonb_value(tool.run(caller, parsed))
                 except DATABASE_AWAY:  # in the middle of its work, for all we know: the next attempt asks
                     raise
                 except Exception as error:

@@ -13,9 +13,10 @@ from agents.errors import DomainError, ToolRefused, UndoFailed, words_of
 from agents.lifecycle import ExecutionStatus, Policy, Risk
 from agents.models import ToolExecution
 from agents.services import ledger, sessions
-from orchestrator.conf import breaker_limits, retry_limits, tool_retries
+from orchestrator.conf import breaker_limits, rates, retry_limits, tool_retries
 from orchestrator.resilience.breakers import Breaker, Passage
 from orchestrator.resilience.faults import may_repeat
+from orchestrator.resilience.rates import take_turn
 from orchestrator.resilience.retries import tried
 from orchestrator.runtime.guard import caller_of
 from orchestrator.runtime.lines import tool_way
@@ -23,6 +24,7 @@ from orchestrator.tools.registry import tool_named
 from orchestrator.tools.tool import Caller, Tool
 
 LONGEST_PAUSES = 3.0  # seconds between the tries of one compensation, in all: a person waits for it
+LONGEST_TURN = 3.0  # seconds until the turn of one by its tool's rate, likewise
 
 
 def undo_all(calls: Sequence[ToolExecution], *, actor: Actor) -> None:
@@ -65,6 +67,7 @@ def _undo(call: ToolExecution, actor: Actor) -> None:
                 ledger.start(row, attempt, arguments, number, actor=actor)
         try:
             with Breaker(*tool_way(tool.name), breaker_limits()).passing() as passage:
+                _take_turn(tool.name)
                 return _through(passage, tool, caller, parsed)
         except Exception as error:
             ledger.fail(row, attempt, _told(error), actor=actor)
@@ -77,6 +80,12 @@ def _undo(call: ToolExecution, actor: Actor) -> None:
         rest=lambda number, seconds, error: time.sleep(seconds),
     )
     ledger.complete(row, attempt, output, milliseconds=round((time.monotonic() - started) * 1000), actor=actor)
+
+
+def _take_turn(tool_name: str) -> None:
+    rate = rates().get(tool_name)
+    if rate is not None:
+        take_turn(*tool_way(tool_name), rate, most=LONGEST_TURN, rest=time.sleep)
 
 
 def _through(passage: Passage, tool: Tool[Any], caller: Caller, parsed: Any) -> dict[str, Any]:

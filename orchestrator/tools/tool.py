@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agents.errors import InvalidInput
 from agents.lifecycle import Policy, Reversal, Risk
+from agents.storable import is_storable
 
 
 class Arguments(BaseModel):
@@ -117,6 +118,7 @@ class Tool(Generic[ArgumentsT]):
 
     def parse(self, arguments: dict[str, Any]) -> ArgumentsT:
         """The arguments as the tool takes them. Raises InvalidInput with a message for each bad field."""
+        check_storable(arguments)
         try:
             return self.arguments.model_validate(arguments)
         except ValidationError as error:
@@ -136,6 +138,13 @@ class Tool(Generic[ArgumentsT]):
     def schema(self) -> dict[str, Any]:
         """The arguments as JSON schema."""
         return self.arguments.model_json_schema()
+
+
+def check_storable(arguments: dict[str, Any]) -> None:
+    """Raise InvalidInput, with a message for each of them, for arguments that `jsonb` cannot hold."""
+    bad = [name for name, value in arguments.items() if not is_storable([name, value])]
+    if bad:
+        raise InvalidInput(fields={name: "It has a character that cannot be stored." for name in bad})
 
 
 def _message(part: Any) -> str:

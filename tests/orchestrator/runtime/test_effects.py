@@ -9,7 +9,7 @@ from agents.models import AgentState
 from orchestrator.runtime.effects import effects_since
 from tests.orchestrator.runtime.conftest import run_all
 from tests.orchestrator.runtime.test_guard import die_in
-from tests.orchestrator.runtime.test_runner import Death, expire
+from tests.orchestrator.runtime.test_runner import run_to_death
 
 
 def states(session) -> list[AgentState]:
@@ -56,9 +56,7 @@ def test_each_effect_says_what_can_be_done_about_it(mission, trace, tool, revers
 def test_a_call_of_which_nobody_knows_is_listed_and_cannot_be_undone(mission, trace, monkeypatch):
     root = mission("test.worker", tool="trace_wipeably")
     die_in(monkeypatch, "trace_wipeably", after=True)
-    with pytest.raises(Death):
-        run_all()
-    expire()
+    run_to_death()
     run_all()
     (effect,) = effects_since(root.pk, states(root)[0].checkpoint_id)
     assert not effect.is_certain

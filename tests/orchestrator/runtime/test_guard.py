@@ -5,16 +5,17 @@ from collections import Counter
 import pytest
 
 from agents.actor import Actor
-from agents.errors import AlreadyDecided
+from agents.errors import AlreadyDecided, InvalidInput
 from agents.lifecycle import ApprovalStatus, ExecutionStatus, SessionStatus
 from agents.models import AgentSession, Approval, SessionWait, ToolExecution
 from agents.services import approvals, control, ledger
 from agents.services.approvals import Decision
 from orchestrator.runtime import guard, runner, settling
+from orchestrator.tools.registry import tool_named
 from tests.agent_types import leave_trace, trace_by_key
 from tests.factories import make_user
 from tests.orchestrator.runtime.conftest import run_all, run_tool
-from tests.orchestrator.runtime.test_runner import Death, effects, expire, fresh
+from tests.orchestrator.runtime.test_runner import Death, effects, expire, fresh, run_to_death
 from tests.races import at_once
 
 
@@ -97,6 +98,26 @@ def test_parallel_branches_ask_and_are_answered_one_by_one(mission, trace):
     assert effects(trace) == ["q/0", "q/2", "q/4"]
 
 
+def test_what_postgresql_cannot_keep_of_a_result_costs_the_agent_nothing(mission, trace, monkeypatch):
+    root = mission("test.worker", tool="leave_trace")
+    odd = {"name": "a\0b\ud800", "sizes": (1, 2)}
+    run_tool(monkeypatch, "leave_trace", lambda caller, arguments: odd)
+    run_all()
+    plain = {"name": "ab?", "sizes": [1, 2]}
+    assert fresh(root).current_run.output == ToolExecution.objects.get().output_data == plain
+
+
+@pytest.mark.parametrize("name", ["a\0", "\udc80"])
+def test_an_argument_that_cannot_be_kept_is_named_and_nothing_runs(mission, trace, name):
+    with pytest.raises(InvalidInput) as refused:
+        tool_named("leave_trace").parse({"name": name})
+    assert refused.value.data["fields"] == {"name": "It has a character that cannot be stored."}
+
+
+def test_an_argument_that_only_looks_so_is_kept(mission, trace):
+    assert tool_named("leave_trace").parse({"name": r"\u0000"}).name == r"\u0000"
+
+
 def test_a_second_decision_changes_nothing(mission, trace):
     mission("test.worker", tool="ask_to_trace")
     run_all()
@@ -127,9 +148,7 @@ def test_what_may_have_happened_is_asked_and_not_repeated_unasked(mission, trace
     root = mission("test.worker", tool="leave_trace")
     with monkeypatch.context() as patch:
         die_in(patch, "leave_trace", after=after)
-        with pytest.raises(Death):
-            run_all()
-    expire()
+        run_to_death()
     run_all()
     assert fresh(root).status == SessionStatus.WAITING_APPROVAL
     assert pending().allowed == ["again", "done", "stop"]
@@ -143,14 +162,10 @@ def test_each_death_asks_anew(mission, trace, monkeypatch):
     root = mission("test.worker", tool="leave_trace")
     with monkeypatch.context() as patch:
         die_in(patch, "leave_trace", after=False)
-        with pytest.raises(Death):
-            run_all()
-        expire()
+        run_to_death()
         run_all()
         decide(pending(), "again")
-        with pytest.raises(Death):
-            run_all()
-        expire()
+        run_to_death()
         run_all()
     assert Approval.objects.count() == 2
     decide(pending(), "again")
@@ -163,9 +178,7 @@ def test_a_person_can_stop_an_agent_that_is_in_doubt(mission, trace, monkeypatch
     root = mission("test.worker", tool="leave_trace")
     with monkeypatch.context() as patch:
         die_in(patch, "leave_trace", after=True)
-        with pytest.raises(Death):
-            run_all()
-    expire()
+        run_to_death()
     run_all()
     decide(pending(), "stop", reason="I look at it myself")
     run_all()
@@ -196,9 +209,7 @@ def test_a_result_that_comes_just_before_the_question_leaves_none_open(mission, 
     root = mission("test.worker", tool="leave_trace")
     with monkeypatch.context() as patch:
         die_in(patch, "leave_trace", after=True)
-        with pytest.raises(Death):
-            run_all()
-    expire()
+        run_to_death()
 
     def request_late(session, row, kind, title):
         assert at_once(lambda: ledger.complete(row, row.attempt, {"name": "q"}, milliseconds=1)) == [None]
@@ -217,9 +228,7 @@ def test_an_idempotent_tool_is_run_again_without_asking(mission, trace, monkeypa
     root = mission("test.worker", tool="trace_again")
     with monkeypatch.context() as patch:
         die_in(patch, "trace_again", after=False)
-        with pytest.raises(Death):
-            run_all()
-    expire()
+        run_to_death()
     run_all()
     assert fresh(root).status == SessionStatus.SUCCEEDED
     assert effects(trace) == ["q"]
@@ -234,9 +243,7 @@ def test_a_tool_that_takes_a_key_is_run_again_with_the_same_key_without_asking(m
             raise Death
 
         run_tool(patch, "trace_by_key", die)
-        with pytest.raises(Death):
-            run_all()
-    expire()
+        run_to_death()
     run_all()
     assert fresh(root).status == SessionStatus.SUCCEEDED
     first, second = effects(trace)

@@ -16,6 +16,7 @@ from agents.services import letters as service
 from agents.services.letters import Reason
 from orchestrator import dispatch, tasks
 from orchestrator.actions import letters
+from orchestrator.runtime import lines
 from orchestrator.runtime.leases import Lease
 from tests import agent_types
 from tests.factories import make_member, make_project, make_user
@@ -63,6 +64,7 @@ def test_what_goes_by_the_rules_is_no_letter(mission):
 
 
 def test_a_tool_that_was_given_up_is_one_letter_not_two(mission, monkeypatch):
+    monkeypatch.setattr(lines, "LONGEST_SLEEP", float("inf"))  # so that no pause ends the attempt
     monkeypatch.setattr(Lease, "rest", lambda lease, seconds: None)
     run_tool(monkeypatch, "trace_again", lambda caller, arguments: (_ for _ in ()).throw(TimeoutError("slow")))
     root = mission("test.worker", tool="trace_again")

@@ -3,17 +3,14 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, TypedDict
+from typing import Any
 
 import pytest
 from django.db.models import F
 from django.db.models.functions import Now
-from langgraph.graph import END, START, StateGraph
-from langgraph.runtime import Runtime
 
 from agents.actor import SYSTEM
 from agents.errors import Fenced
-from agents.graphs.ports import AgentContext
 from agents.lifecycle import ExecutionStatus, SessionStatus
 from agents.models import AgentMessage, AgentRun, AgentSession, ModelCall, SessionLease, SessionWait, ToolExecution
 from agents.roles import Level
@@ -26,6 +23,8 @@ from orchestrator.resilience.breakers import State
 from orchestrator.runtime import agent_types, brains, lines, runner
 from orchestrator.runtime.agent_types import AgentType
 from orchestrator.runtime.leases import heart
+from tests.agent_types import Context, line
+from tests.agent_types import State as AgentState
 from tests.agents.chat.world import KEY, NAME, PASSAGES, PATIENT
 from tests.model_server import ModelServer, Turn
 from tests.orchestrator.resilience.test_breakers import breaker
@@ -242,25 +241,12 @@ def test_a_turn_that_is_rested_for_is_taken_once(mission, trace, monkeypatch):
     assert fresh(second).status == SessionStatus.SUCCEEDED
 
 
-class Thinking(TypedDict, total=False):
-    name: str
-    result: dict[str, Any]
-
-
-def think(state: Thinking, runtime: Runtime[AgentContext]) -> Thinking:
+def think(state: AgentState, runtime: Context) -> AgentState:
     found = runtime.context.brain.extract("How many eggs does the queen lay?", PASSAGES)
     return {"result": {"found": len(found)}}
 
 
-def thinking() -> StateGraph[Thinking, AgentContext, Thinking, Thinking]:
-    graph = StateGraph(Thinking, context_schema=AgentContext)
-    graph.add_node("think", think)
-    graph.add_edge(START, "think")
-    graph.add_edge("think", END)
-    return graph
-
-
-agent_types.register(AgentType("rest.thinker", Level.WORKER, thinking))
+agent_types.register(AgentType("rest.thinker", Level.WORKER, lambda: line(think)))
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from agents.lifecycle import Choice, ExecutionStatus, RewindStatus, SessionStatu
 from agents.models import AgentState, Rewind, ToolExecution
 from agents.roles import Role
 from agents.services import control
+from orchestrator.conf import Rate
+from orchestrator.runtime import undoing
 from orchestrator.runtime.effects import effects_since
 from tests.agent_types import wipe_trace
 from tests.factories import make_member
@@ -115,6 +117,19 @@ def test_a_failed_compensation_is_told_and_the_state_stays(mission, trace, monke
     assert list(
         ToolExecution.objects.filter(compensates__input_data__name="q-1").values_list("attempt", flat=True)
     ) == [2]
+
+
+def test_compensations_keep_to_the_rate_of_their_tool(mission, trace, monkeypatch):
+    root = mission("test.three", tool="trace_wipeably")
+    run_all()
+    point, current = start_of(root), head(root)
+    with monkeypatch.context() as patch:
+        patch.setattr(undoing, "rates", lambda: {"wipe_trace": Rate(2, 3600)})
+        with pytest.raises(UndoFailed, match=r"its next turn would be in \d+ s\. 1 of 3 was undone"):
+            roll_back(root, point, Choice.UNDO)
+    assert (effects(trace), head(root)) == (["q-0", "q-1"], current)
+    roll_back(root, point, Choice.UNDO)
+    assert (effects(trace), head(root) == current) == ([], False)
 
 
 def test_a_compensation_that_asks_needs_an_approver(mission, trace):

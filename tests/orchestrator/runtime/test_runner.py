@@ -112,6 +112,13 @@ def expire() -> None:
         leases.requeue_expired()
 
 
+def run_to_death() -> None:
+    """Run until the worker dies, and let time pass until its lease has run out."""
+    with pytest.raises(Death):
+        run_all()
+    expire()
+
+
 @pytest.mark.parametrize("dies_at", range(1, 9))
 def test_a_worker_may_die_at_any_save(mission, trace, monkeypatch, dies_at):
     """Death before the n-th write of a checkpoint or of a step's results, of any agent."""
