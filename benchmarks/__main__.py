@@ -12,12 +12,11 @@ from typing import Any
 
 import django
 
+from benchmarks.driver import USUAL
 from tests.model_server import MODEL, ModelServer
 from tests.stack import Stack, running_stack
 
 CONNECTIONS = "10"  # of this process, as many as a worker's
-THREADS = "32"  # a polling parent holds a thread: 21 of them must not starve each other
-
 
 NAMES = (
     "hierarchy",
@@ -33,7 +32,7 @@ NAMES = (
     "crowds",
     "context",
 )
-OWN_STACKS = ("crowds", "context")
+OWN_STACKS = ("parked", "crowds", "context")
 CROWD = {"QUEENRIGHT_WORKER_THREADS": "100", "QUEENRIGHT_MAX_RUNNING": "200"}
 
 
@@ -50,9 +49,7 @@ def main() -> int:
         return max(subprocess.call([sys.executable, "-m", "benchmarks", *group]) for group in groups)
     with (
         _variables(names[0]) as variables,
-        running_stack(
-            QUEENRIGHT_AGENT_MODULES="benchmarks.agents", QUEENRIGHT_COORDINATOR_THREADS=THREADS, **variables
-        ) as stack,
+        running_stack(**USUAL, **variables) as stack,
     ):
         _connect(stack)
         every = _benchmarks(stack)
@@ -100,7 +97,7 @@ def _benchmarks(stack: Stack) -> Mapping[str, Callable[[], Any]]:
         "joins": lambda: joins.table(joins.run(project, user)),
         "answers": lambda: answers.table(answers.run(project, user)),
         "rates": lambda: answers.rates_table(answers.rates(project, user)),
-        "parked": lambda: parked.table(parked.run(stack, project, user)),
+        "parked": lambda: parked.table(parked.run(stack)),
         "context": lambda: context.table(context.run(project, user)),
         "crowds": lambda: crowds.table(crowds.run(project, user)),
     }

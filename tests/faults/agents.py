@@ -19,7 +19,7 @@ from tests.agent_types import Context, State, Trace, begin, end, lead, line
 
 WORLD = "QUEENRIGHT_TEST_WORLD"
 PAUSE = "QUEENRIGHT_TEST_PAUSE"
-LINES, KNOWN = "lines", "known"
+LINES, KNOWN, ASKED = "lines", "known", "asked"
 TOOLS = ("change_world", "ask_to_change_world", "change_world_once", "change_world")  # of a specialist's workers
 
 
@@ -54,6 +54,7 @@ def make_world(folder: Path) -> None:
     """One in which nothing has happened."""
     (folder / KNOWN).mkdir(parents=True)
     (folder / LINES).touch()
+    (folder / ASKED).touch()
 
 
 def note(what: str, caller: Caller, arguments: Trace) -> None:

@@ -6,11 +6,9 @@ from uuid import UUID
 
 from django.db.models import Count, F, Q
 
-from agents.events.store import first_break
 from agents.lifecycle import FINAL, ApprovalStatus, ExecutionStatus, RunStatus, SessionStatus
 from agents.models import (
     AgentCommunication,
-    AgentEvent,
     AgentMessage,
     AgentParticipant,
     AgentRun,
@@ -22,6 +20,7 @@ from agents.models import (
     ToolExecution,
 )
 from agents.words import ParticipantStatus
+from orchestrator.actions.events import verification
 from tests.faults.agents import World
 
 Faults = list[str]
@@ -32,7 +31,7 @@ def faults_of(mission_id: UUID, expected: Sequence[str], agents: int) -> Faults:
 
     `expected`: the names of those who must have changed the world, each once.
     """
-    found = _agents(mission_id, agents) + _effects(mission_id, expected) + _chains(mission_id)
+    found = _agents(mission_id, agents) + _effects(mission_id, expected) + _history(mission_id)
     for sentence, stuck in STUCK.items():
         if rows := list(stuck(mission_id)):
             found.append(f"{len(rows)} {sentence}: {', '.join(map(str, rows[:5]))}")
@@ -70,10 +69,9 @@ def _effects(mission_id: UUID, expected: Sequence[str]) -> Faults:
     return [f"{what}: {', '.join(map(str, of))}" for what, of in found.items() if of]
 
 
-def _chains(mission_id: UUID) -> Faults:
-    aggregates = AgentEvent.objects.filter(correlation_id=mission_id).values_list("aggregate_id", flat=True).distinct()
-    breaks = {aggregate: first_break(aggregate) for aggregate in aggregates}
-    return [f"the chain of {aggregate} breaks at {at}" for aggregate, at in breaks.items() if at is not None]
+def _history(mission_id: UUID) -> Faults:
+    """Each chain is sound, and each session, approval, communication and memory is as its events tell."""
+    return list(map(str, verification(mission_id).faults()))
 
 
 _ENDED = Q(session__status__in=FINAL)

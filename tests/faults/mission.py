@@ -120,20 +120,26 @@ class Run:
 
 
 def start(mission_id: UUID, name: str, below: Sequence[int]) -> None:
-    """Start a mission; whoever starts it again, because no answer came, starts it once.
+    """Start a mission, once.
 
     `below` says how many agents each agent has below it, level by level down to the workers: with three numbers it
     begins with a queen, with one with a specialist.
     """
     level = list(Level)[-1 - len(below)]
+    start_once(mission_id, f"faults.{level}", level, Brief(name=name, below=tuple(below)))
+
+
+def start_once(mission_id: UUID, agent_type: str, level: Level, brief: Brief, model: str = "") -> None:
+    """Start a mission; whoever starts it again, because no answer came, starts it once."""
     try:
         make_mission(
             Project.objects.get(),
             User.objects.get(),
-            agent_type=f"faults.{level}",
+            agent_type=agent_type,
             level=level,
-            run_input=Brief(name=name, below=tuple(below)).model_dump(mode="json"),
+            run_input=brief.model_dump(mode="json"),
             session_id=mission_id,
+            metadata={"model": model},
         )
     except IntegrityError:
         if not AgentSession.objects.filter(pk=mission_id).exists():

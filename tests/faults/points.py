@@ -1,7 +1,7 @@
 """Kills a mission's only worker right before or right after its n-th commit, for each n, and lets another one finish.
 
 Each mission runs in two processes, forked from one that has imported all: the first is killed, the second finishes
-and checks. The walk is over with the first mission that nobody was killed in.
+and checks. A walk is over with the first mission that nobody was killed in.
 """
 
 import os
@@ -9,10 +9,11 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from itertools import count
-from math import prod
+from importlib import import_module
+from itertools import count, islice
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -28,13 +29,13 @@ from agents.ids import new_id
 from agents.lifecycle import FINAL, SessionStatus
 from agents.models import AgentSession, SessionLease
 from agents.roles import Level
+from memory import embedders
 from orchestrator import sweeper
 from orchestrator.postgresql.base import DatabaseWrapper
 from orchestrator.runtime import runner
-from orchestrator.runtime.agent_types import graph_for
-from tests.faults import checks, people
+from tests.faults import checks, people, thinkers
 from tests.faults.agents import WORLD, make_world
-from tests.faults.mission import start, workers
+from tests.faults.plays import PLAYS, Play, Thought
 
 T = TypeVar("T")
 
@@ -42,16 +43,16 @@ T = TypeVar("T")
 class Points:
     """Counts the commits of this process, in whichever thread, and kills it at one of them."""
 
-    def __init__(self, dies_at: int, side: str) -> None:
-        """`side`: before or after."""
-        self._dies_at, self._side = dies_at, side
+    def __init__(self, dies_at: int, side: str, since: Callable[[], object] | None = None) -> None:
+        """`side`: before or after. Those count that come when `since` holds."""
+        self._dies_at, self._side, self._since = dies_at, side, since
         self._passed = 0
         self._lock = Lock()
 
     def passing(self, commit: Callable[[], T]) -> T:
         """Commit, and die if it is time."""
         with self._lock:
-            self._passed += 1
+            self._passed += self._since is None or bool(self._since())
             is_last = self._passed == self._dies_at
         if is_last and self._side == "before":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -86,10 +87,10 @@ class Points:
         return self.passing(lambda: execute(sql, parameters, many, context))
 
 
-def work(root: UUID, name: str, below: Sequence[int]) -> None:
+def work(root: UUID, name: str, play: Play) -> None:
     """Start the mission if nobody has, and do all that there is to be done for it, alone, until it ends."""
     if not AgentSession.objects.filter(pk=root).exists():
-        start(root, name, below)
+        play.start(root, name)
     for _ in range(100):
         if AgentSession.objects.get(pk=root).status in FINAL:
             return
@@ -99,22 +100,24 @@ def work(root: UUID, name: str, below: Sequence[int]) -> None:
         else:
             people.answer(root, is_calm=True)
             sweeper.requeue_lost()
+            sweeper.deliver_signals()
+            sweeper.attend_requests()
             sweeper.cancel_abandoned()
-    raise AssertionError(f"{name} does not end")
+    raise AssertionError(f"{name} does not end: {checks.unfinished(root)}")
 
 
-def die(dies_at: int, side: str, root: UUID, name: str, below: Sequence[int]) -> None:
+def die(points: Points, root: UUID, name: str, play: Play) -> None:
     """Work until it is time to die."""
-    Points(dies_at, side).watch()
-    work(root, name, below)
+    points.watch()
+    work(root, name, play)
 
 
-def take_over(root: UUID, name: str, below: Sequence[int]) -> Sequence[str]:
+def take_over(root: UUID, name: str, play: Play) -> Sequence[str]:
     """Finish what a dead process began, without waiting for its leases; what is wrong then."""
+    at_death = Thought.of(root, name)
     SessionLease.objects.update(until=Now() - timedelta(seconds=1))
-    work(root, name, below)
-    agents = sum(prod(below[:levels]) for levels in range(len(below) + 1))
-    return checks.faults_of(root, workers(name, below), agents)
+    work(root, name, play)
+    return play.faults_of(root, name, at_death)
 
 
 def forked(task: Callable[[], object]) -> int:
@@ -133,22 +136,37 @@ def forked(task: Callable[[], object]) -> int:
     os._exit(1 if wrong else 0)
 
 
-def walk(side: str, first: int, step: int, below: Sequence[int]) -> int:
-    """Die `side` (before or after) each commit from the `first` on, in steps; how many missions went wrong.
+def prepare(name: str) -> None:
+    """Make the world, and load what the processes of every mission would load again, as one of them tells."""
+    folder = Path(os.environ[WORLD])
+    make_world(folder)
+    embedders.active().embed([thinkers.GOAL])
+    loaded = folder / "loaded"
 
-    Prints a line a mission, after what was wrong with it.
+    def tell() -> None:
+        work(new_id(), "first", PLAYS[name])
+        loaded.write_text("\n".join(sys.modules))
+
+    forked(tell)
+    for module in loaded.read_text().splitlines():
+        with suppress(ImportError):  # there are some that only their package can make
+            import_module(module)
+
+
+def walk(name: str, side: str, first: int, step: int, most: int) -> int:
+    """Die in a play `side` (before or after) each commit from the `first` on, in steps; how many missions went wrong.
+
+    With `most` only that often, and counted from the first call of a model on. Prints a line a mission, after what was
+    wrong with it.
     """
-    make_world(Path(os.environ[WORLD]))
-    for level in Level:
-        graph_for(f"faults.{level}")
-    wrong = 0
-    for dies_at in count(first, step):
-        root, name = new_id(), f"{side}{dies_at}"
-
-        died = forked(partial(die, dies_at, side, root, name, below))
-        finished = forked(partial(take_over, root, name, below))
-        sys.stdout.write(f"{side} commit {dies_at}: {died}, then {finished}\n")
+    play, wrong = PLAYS[name], 0
+    for dies_at in islice(count(first, step), most or None):
+        root, mission = new_id(), f"{name}-{side}-{dies_at}"
+        points = Points(dies_at, side, partial(thinkers.model_calls, mission) if most else None)
+        died = forked(partial(die, points, root, mission, play))
+        finished = forked(partial(take_over, root, mission, play))
+        sys.stdout.write(f"{name} {side} commit {dies_at}: {died}, then {finished}\n")
         wrong += finished != 0 or died not in (0, -signal.SIGKILL)
         if died != -signal.SIGKILL:
-            return wrong
-    raise AssertionError("count() never ends")
+            break
+    return wrong

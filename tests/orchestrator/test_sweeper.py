@@ -14,8 +14,8 @@ from tests.factories import make_project, make_user
 @pytest.mark.django_db
 def test_a_round_reads_a_handful_of_rows_however_many_agents_are_parked(monkeypatch):
     monkeypatch.setattr(parked, "PARKED", 2000)
-    user = make_user()
-    parked.park(make_project(user), user)
+    make_project(make_user())
+    parked.park()
     assert SessionWait.objects.count() == 2020
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE agent_sessions, session_waits, approvals, signals, agent_communications")
