@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import Max, Sum
 
-from agents.lifecycle import ApprovalStatus
+from agents.lifecycle import ApprovalStatus, SessionStatus
 from agents.models import AgentMessage, AgentRun, AgentSession, Approval, Project, ToolExecution, User
 from agents.roles import Level
 from agents.services import approvals
@@ -40,16 +40,22 @@ def look(mission: str, trace: str) -> dict:
         "status": tree.get(pk=mission_id).status,
         "agents": tree.count(),
         "statuses": sorted(set(tree.values_list("status", flat=True))),
-        "workers": sorted(tree.filter(level=Level.WORKER).values_list("status", flat=True)),
         "worker_attempts": tree.filter(level=Level.WORKER).aggregate(most=Max("attempt"))["most"],
         "messages": len(said),
         "distinct_messages": len(set(said)),
     }
 
 
-def tries(mission: str) -> list[int]:
-    """How often each call of the mission was begun."""
-    return list(ToolExecution.objects.filter(session__root=UUID(mission)).values_list("tries", flat=True))
+def resting(mission: str) -> list[str]:
+    """The workers that wait for their next try."""
+    found = AgentSession.objects.filter(root=UUID(mission), level=Level.WORKER, status=SessionStatus.WAITING_TIMER)
+    return [str(pk) for pk in found.values_list("pk", flat=True)]
+
+
+def tries(mission: str) -> dict[str, int]:
+    """How often the call of each worker was begun, as far as that was saved before its worker died."""
+    found = ToolExecution.objects.filter(session__root=UUID(mission)).values_list("session", "tries")
+    return {str(session): number for session, number in found}
 
 
 def is_probed(tool: str) -> bool:
