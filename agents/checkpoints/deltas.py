@@ -80,7 +80,7 @@ class StoredHistory:
         """From rows, the oldest first."""
         return cls(
             ancestors,
-            {version[0]: VersionRow(*version).held(vault)[0] for one in ancestors for version in one.versions or ()},
+            {version[0]: VersionRow(*version).parts(vault)[0] for one in ancestors for version in one.versions or ()},
             [(write[0], write[1], content_of(vault, *write[2:])) for one in ancestors for write in one.writes or ()],
         )
 

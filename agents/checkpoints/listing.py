@@ -40,7 +40,7 @@ class Listing:
         limit: int | None,
     ) -> Listing:
         """From the arguments of LangGraph's `list`."""
-        listing = cls(("true",), {}, limit)
+        listing = cls(("true",), sql.NOTHING_KNOWN, limit)
         if config is not None:
             names = config["configurable"]
             listing = listing.also("state.session_id = %(session)s", session=session_of(names["thread_id"])[0])

@@ -38,27 +38,32 @@ class Loader:
         self, serde: SerializerProtocol, session: UUID, ns: str, checkpoint: UUID | None
     ) -> CheckpointTuple | None:
         """This checkpoint, or None. Raises StateDamaged, SpaceBusy."""
-        return self._one(serde, sql.GET_EXACT, {"session": session, "ns": ns, "id": checkpoint}, may_give_way=False)
+        names = {"session": session, "ns": ns, "id": checkpoint}
+        return self._one(serde, sql.GET_EXACT, names, may_give_way=False)
 
     def latest(self, serde: SerializerProtocol, session: UUID, ns: str) -> CheckpointTuple | None:
         """The current checkpoint; a damaged one gives way to the nearest sound one that it came from.
 
         Raises StateDamaged if there is none, SpaceBusy.
         """
-        return self._one(serde, sql.GET_LATEST, {"session": session, "ns": ns}, may_give_way=True)
+        names = {"session": session, "ns": ns}
+        return self._one(serde, sql.GET_LATEST, names, may_give_way=True)
 
     def _one(
-        self, serde: SerializerProtocol, statement: Statement, parameters: Mapping[str, Any], *, may_give_way: bool
+        self, serde: SerializerProtocol, statement: Statement, names: Mapping[str, Any], *, may_give_way: bool
     ) -> CheckpointTuple | None:
+        known = self._store.known(names["session"], names["ns"])
         for _ in range(TRIES):
-            row = self._store.row(statement, parameters)
+            row = self._store.row(statement, names, known)
             if row is None:
                 return None
             try:
-                state = StoredState.of(row, self._store.vault)
+                state = StoredState.of(row, self._store.vault, known)
                 found = state.build(serde, self._values([state]))
             except StateDamaged:
-                if not self._store.is_unmoved(row.session_id, row.epoch, row.space_id):
+                is_doubtful = known is not None
+                known = None
+                if is_doubtful or not self._store.is_unmoved(row.session_id, row.epoch, row.space_id):
                     continue
                 stand_in, findings = self._way_back(serde, row, may_give_way=may_give_way)
                 if not damage.note(findings, self._store.sound, self._on_damage):

@@ -28,25 +28,49 @@ LOST_WRITES = "something that was written on top of it is lost"
 
 
 class Held(NamedTuple):
-    """What a checkpoint holds of a channel. No hash: nothing. A short scalar stands in its row.
+    """What a checkpoint holds of a channel. No hash: nothing. No content, but a hash: a short scalar in its row.
 
     The next version may be a splice of `bases`.
     """
 
     version: str
     hash: bytes | None = None
-    is_scalar: bool = False
-    scalar: Any = None
-    form: str = Form.INLINE
+    content: Content | None = None
     bases: Bases = ()
+    scalar: Any = None
+
+    @classmethod
+    def of(cls, version: str, content: Content, bases: Bases = ()) -> Held:
+        """For what has a row of its own."""
+        return cls(version, content.hash, content, bases)
 
     @classmethod
     def of_scalar(cls, version: str, scalar: object) -> Held:
         """For a value that stands in the checkpoint's row."""
-        return cls(version, scalar_hash(scalar), True, scalar)
+        return cls(version, scalar_hash(scalar), scalar=scalar)
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether it stands in the checkpoint's row."""
+        return self.content is None and self.hash is not None
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes are kept of it; what versions share is kept once."""
+        items = self.content.items if self.content else None
+        others = [base.items for base in self.bases if base.items is not items]
+        return 200 + sum(map(len, [*others, items or b""]))
 
 
 Head = dict[str, Held]
+
+
+class Known(NamedTuple):
+    """A checkpoint of which it is known what it held under an epoch."""
+
+    checkpoint: UUID
+    epoch: int
+    head: Head
 
 
 class StateRow(NamedTuple):
@@ -79,6 +103,11 @@ class StateRow(NamedTuple):
         text = "/".join(str(one) for one in told if one is not None)
         return self.seal is None or sha256(text.encode()).digest()[:SEAL_BYTES] == self.seal
 
+    def fault(self, reason: str) -> StateDamaged:
+        """The error that names this checkpoint."""
+        name = str(self.checkpoint_id)
+        return StateDamaged(f"The checkpoint {name} is damaged: {reason}.", checkpoint_id=name, reason=reason)
+
 
 class VersionRow(NamedTuple):
     """A channel version with those that it builds on, as the reading statements give it."""
@@ -99,8 +128,12 @@ class VersionRow(NamedTuple):
     near_tail: int | None
     full_items: bytes | None
 
-    def held(self, vault: Vault) -> tuple[Content, Bases]:
+    def held(self, vault: Vault) -> Held:
         """What it holds, and what the next version may build on."""
+        return Held.of(self.version, *self.parts(vault))
+
+    def parts(self, vault: Vault) -> tuple[Content, Bases]:
+        """The same, as content and bases."""
         if self.items is None:
             return content_of(vault, self.form, self.kind, self.data), ()
         near, bases = self._near()
@@ -138,54 +171,37 @@ class StoredState:
 
     row: StateRow
     data: dict[str, Any]
-    channels: dict[str, tuple[Content, Bases]]
+    head: Head
     writes: list[tuple[str, str, Content]]
 
     @classmethod
-    def of(cls, row: StateRow, vault: Vault) -> StoredState:
-        """From a row. Raises StateDamaged if it is not as it was saved."""
-        data = orjson.loads(row.state_data)
-        state = cls(
-            row,
-            data,
-            {version[0]: VersionRow(*version).held(vault) for version in row.versions or ()},
-            [(write[0], write[1], content_of(vault, *write[2:])) for write in row.writes or ()],
-        )
-        if not (row.is_as_sealed and _is_checkpoint(data)):
-            raise state.fault("its row was changed")
-        return state
+    def of(cls, row: StateRow, vault: Vault, known: Known | None = None) -> StoredState:
+        """From a row: what it holds is read from its versions, or `known`.
 
-    def fault(self, reason: str) -> StateDamaged:
-        """The error that names this checkpoint."""
-        name = str(self.row.checkpoint_id)
-        return StateDamaged(f"The checkpoint {name} is damaged: {reason}.", checkpoint_id=name, reason=reason)
+        Raises StateDamaged if it is not as it was saved.
+        """
+        data = orjson.loads(row.state_data)
+        if not (row.is_as_sealed and _is_checkpoint(data)):
+            raise row.fault("its row was changed")
+        if known is not None and (known.checkpoint, known.epoch) == (row.checkpoint_id, row.epoch):
+            stored = known.head
+        else:
+            versions = (VersionRow(*version) for version in row.versions or ())
+            stored = {version.channel: version.held(vault) for version in versions}
+        writes = [(write[0], write[1], content_of(vault, *write[2:])) for write in row.writes or ()]
+        return cls(row, data, _head(data, stored), writes)
 
     @property
     def contents(self) -> list[Content]:
-        """All that is held."""
-        return [*(content for content, _ in self.channels.values()), *(content for _, _, content in self.writes)]
-
-    @property
-    def head(self) -> Head:
-        """What it holds of each channel."""
-        scalars = self.data["channel_values"]
-        head: Head = {}
-        for channel, version in self.data["channel_versions"].items():
-            if channel in scalars:
-                scalar = scalars[channel]
-                head[channel] = Held.of_scalar(str(version), scalar)
-            elif channel in self.channels:
-                content, bases = self.channels[channel]
-                head[channel] = Held(str(version), content.hash, form=content.form, bases=bases)
-            else:
-                head[channel] = Held(str(version))
-        return head
+        """All that is held outside of its row."""
+        held = [held.content for held in self.head.values() if held.content is not None]
+        return [*held, *(content for _, _, content in self.writes)]
 
     def build(self, serde: SerializerProtocol, values: Values) -> CheckpointTuple:
         """LangGraph's tuple. Raises StateDamaged if it is not what was saved."""
         found, lost_tasks = self.restore(serde, values)
         if lost_tasks:
-            raise self.fault(LOST_WRITES)
+            raise self.row.fault(LOST_WRITES)
         return found
 
     def restore(self, serde: SerializerProtocol, values: Values) -> tuple[CheckpointTuple, list[str]]:
@@ -209,14 +225,14 @@ class StoredState:
 
     def _channel_values(self, serde: SerializerProtocol, values: Values) -> dict[str, Any]:
         if state_hash(hashes(self.head)) != self.row.state_hash:
-            raise self.fault("its contents are not those that were saved")
+            raise self.row.fault("its contents are not those that were saved")
         found = dict(self.data["channel_values"])
-        for channel, (content, _) in self.channels.items():
-            if channel not in found:
+        for channel, held in self.head.items():
+            if held.content is not None:
                 try:
-                    found[channel] = content.value(serde, values)
+                    found[channel] = held.content.value(serde, values)
                 except StateDamaged as lost:
-                    raise self.fault(f"of {channel}, {lost}") from lost
+                    raise self.row.fault(f"of {channel}, {lost}") from lost
         return found
 
     def _pending_writes(self, serde: SerializerProtocol, values: Values) -> tuple[list[PendingWrite], list[str]]:
@@ -232,6 +248,20 @@ class StoredState:
                     raise
                 lost_tasks.append(task)
         return [write for write in found if write[0] not in lost_tasks] if lost_tasks else found, lost_tasks
+
+
+def _head(data: dict[str, Any], stored: Head) -> Head:
+    """What a checkpoint holds of each channel: short scalars stand in its row."""
+    scalars = data["channel_values"]
+    head: Head = {}
+    for channel, number in data["channel_versions"].items():
+        version = str(number)
+        held = stored.get(channel)
+        if channel in scalars:
+            head[channel] = Held.of_scalar(version, scalars[channel])
+        else:
+            head[channel] = held if held is not None and held.version == version else Held(version)
+    return head
 
 
 def _is_checkpoint(data: Any) -> bool:

@@ -26,11 +26,11 @@ from agents.checkpoints.encryption import Vault
 from agents.checkpoints.errors import SpaceBusy, StateDamaged
 from agents.checkpoints.listing import Listing
 from agents.checkpoints.loading import Loader
-from agents.checkpoints.reading import Head, StateRow
+from agents.checkpoints.reading import StateRow
 from agents.checkpoints.serializer import StrictSerializer
 from agents.checkpoints.store import STATE, TRIES, WRITES, StateStore
 from agents.checkpoints.threads import CANONICAL_UUID, canonical_uuid, config_of, session_of
-from agents.checkpoints.writing import plan_state, plan_writes
+from agents.checkpoints.writing import StatePlan, plan_state, plan_writes
 from agents.storable import jsonb_text
 
 if TYPE_CHECKING:
@@ -115,10 +115,10 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
             "follows": names.get(FOLLOWS, False) or _begins(names, metadata),
             "metadata": jsonb_text(get_serializable_checkpoint_metadata(config, metadata)),
         }
-        held: Head = {}
+        planned: StatePlan
 
         def plan(epoch: int, moved: bool) -> dict[str, Any]:
-            nonlocal held
+            nonlocal planned
             versions, values = checkpoint["channel_versions"], checkpoint["channel_values"]
             given = {channel: version for channel, version in versions.items() if channel in values}
             before = self._store.head(session, epoch, ns, parent) if parent else {}
@@ -130,11 +130,11 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
                 before,
                 lambda versions: self._store.versions(session, ns, versions),
             )
-            held = planned.head
             return {**constant, **planned.parameters(checkpoint)}
 
         def remember(epoch: int) -> None:
-            self._store.remember_head(session, epoch, ns, this, held)
+            self._store.remember_head(session, epoch, ns, this, planned.head)
+            self._store.remember_values(planned.rows.values)
 
         self._store.write(config, STATE, plan, remember)
         return config_of(names["thread_id"], ns, this)
@@ -151,14 +151,17 @@ class QueenrightSaver(BaseCheckpointSaver[str]):
         Raises as `put` does.
         """
         names = config["configurable"]
+        rows = plan_writes(self._vault, self._content, writes)
         parameters = {
-            **plan_writes(self._vault, self._content, writes).parameters(),
+            **rows.parameters(),
             "ns": names.get("checkpoint_ns", ""),
             "id": _canonical(names["checkpoint_id"]),
             "task": task_id,
             "path": task_path,
         }
-        self._store.write(config, WRITES, lambda epoch, moved: parameters, lambda epoch: None)
+        self._store.write(
+            config, WRITES, lambda epoch, moved: parameters, lambda epoch: self._store.remember_values(rows.values)
+        )
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint that `config` names, or the latest; None if there is none.

@@ -141,18 +141,21 @@ LATEST = """coalesce(
     (SELECT state_id FROM agent_states
      WHERE session_id = %(session)s AND checkpoint_ns = %(ns)s ORDER BY checkpoint_id DESC LIMIT 1))"""
 
-# One row is one checkpoint with all that names its values: columns as reading.StateRow has them.
+# One row is one checkpoint with all that names its values: columns as reading.StateRow has them. Its versions take most
+# of the time: they are left out if the reader knows the checkpoint under this epoch.
+NOTHING_KNOWN = {"known": None, "known_epoch": None}
 _COLUMNS = f"""
 SELECT session.session_id, session.thread_id, state.checkpoint_ns, state.checkpoint_id, state.parent_id,
        state.state_data::text, state.metadata::text, state.state_hash, state.seal, state.is_current,
        space.epoch, space.space_id,
-       (SELECT array_agg({VERSION})
+       CASE WHEN (state.checkpoint_id = %(known)s::uuid AND space.epoch = %(known_epoch)s::bigint) IS NOT TRUE THEN (
+        SELECT array_agg({VERSION})
         FROM jsonb_each_text(CASE jsonb_typeof(state.state_data -> 'channel_versions')
                              WHEN 'object' THEN state.state_data -> 'channel_versions' END) named
         CROSS JOIN LATERAL (
             SELECT * FROM agent_channel_versions held
             WHERE held.session_id = state.session_id AND held.checkpoint_ns = state.checkpoint_ns
-              AND held.channel = named.key AND held.version = named.value LIMIT 1) version {BASES}),
+              AND held.channel = named.key AND held.version = named.value LIMIT 1) version {BASES}) END,
        (SELECT array_agg({WRITE} {WRITE_ORDER})
         FROM agent_state_writes write
         WHERE write.session_id = state.session_id AND write.checkpoint_ns = state.checkpoint_ns

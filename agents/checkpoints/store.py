@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from uuid import UUID
 
 import orjson
 from django.db import IntegrityError, connection, transaction
@@ -15,13 +16,11 @@ from agents.checkpoints.caches import BoundedCache
 from agents.checkpoints.connections import after_commit, borrowing, scoped
 from agents.checkpoints.contents import Content, Values, needed
 from agents.checkpoints.errors import SpaceBusy, StateDamaged, ThreadMoved, UnknownThread
-from agents.checkpoints.reading import Head, Held, StateRow, StoredState, VersionRow
+from agents.checkpoints.reading import Head, Known, StateRow, StoredState, VersionRow
 from agents.checkpoints.statements import Statement
 from agents.checkpoints.threads import session_of
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from langchain_core.runnables import RunnableConfig
     from psycopg import Connection
 
@@ -78,6 +77,7 @@ class StateStore:
         self._ensure_thread = ensure_thread
         self._spaces: BoundedCache[UUID, tuple[int, UUID]] = BoundedCache(KNOWN_SESSIONS)
         self._heads: BoundedCache[tuple[UUID, int, str, str], Head] = BoundedCache(HEAD_BYTES, _weight)
+        self._newest: BoundedCache[tuple[UUID, str], tuple[int, str]] = BoundedCache(KNOWN_SESSIONS)
         self._values: BoundedCache[bytes, Encoded] = BoundedCache(VALUE_BYTES, lambda value: value.weight)
 
     @property
@@ -158,8 +158,22 @@ class StateStore:
             return {}
 
     def remember_head(self, session: UUID, epoch: int, ns: str, checkpoint: str, head: Head) -> None:
-        """Keep what a committed checkpoint holds for the next write on top of it."""
+        """Keep what a committed checkpoint holds for the next read of it, and the next write on top of it."""
         self._heads.put((session, epoch, ns, checkpoint), head)
+        self._newest.put((session, ns), (epoch, checkpoint))
+
+    def remember_values(self, values: Mapping[bytes, Encoded]) -> None:
+        """Keep values that were written for the next read of them."""
+        self._values.put_many(values.items())
+
+    def known(self, session: UUID, ns: str) -> Known | None:
+        """The checkpoint of the thread that was read or written last, if it is still known what it holds."""
+        newest = self._newest.get((session, ns))
+        if newest is None:
+            return None
+        epoch, checkpoint = newest
+        head = self._heads.get((session, epoch, ns, checkpoint))
+        return None if head is None else Known(UUID(checkpoint), epoch, head)
 
     def versions(self, session: UUID, ns: str, versions: Mapping[str, str]) -> Head:
         """What is held by those of these channel versions that are stored."""
@@ -168,13 +182,13 @@ class StateStore:
         head: Head = {}
         for (row,) in rows:
             version = VersionRow(*row)
-            content, bases = version.held(self.vault)
-            head[version.channel] = Held(version.version, content.hash, form=content.form, bases=bases)
+            head[version.channel] = version.held(self.vault)
         return head
 
-    def row(self, statement: Statement, parameters: Mapping[str, Any]) -> StateRow | None:
-        """The one state that a statement finds."""
-        rows = self.fetch(statement, parameters)
+    def row(self, statement: Statement, names: Mapping[str, Any], known: Known | None = None) -> StateRow | None:
+        """The one state that a statement finds; without its versions if it is the `known` one."""
+        told = {"known": known.checkpoint, "known_epoch": known.epoch} if known is not None else sql.NOTHING_KNOWN
+        rows = self.fetch(statement, {**names, **told})
         if not rows:
             return None
         row = StateRow(*rows[0])
@@ -225,7 +239,7 @@ class StateStore:
 
 def _weight(head: Head) -> int:
     """About how many bytes are kept of it."""
-    return 200 * (len(head) + 1) + sum([len(base.items) for held in head.values() for base in held.bases])
+    return 200 + sum([held.weight for held in head.values()])
 
 
 def _fetched(opened: Connection[Any], statement: str, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:

@@ -47,7 +47,7 @@ class Rows:
             is_there = held.hash == content.hash  # for as long as the epoch holds
             self.add(content, () if is_there else values, channel=channel, version=version)
             return ()
-        bases = held.bases if held.form == content.form else ()
+        bases = held.bases if held.content is not None and held.content.form == content.form else ()
         part = splice(content.items, bases)
         self.add(
             Content(content.form, items=part.items),
@@ -118,7 +118,7 @@ def plan_state(
         else:
             content, values = content_of(given[channel])
             bases = plan.rows.add_version(content, values, channel, version, parent.get(channel, Held("")))
-            held = Held(version, content.hash, form=content.form, bases=bases)
+            held = Held.of(version, content, bases)
         if is_held:
             plan.head[channel] = held
     earlier = {channel: str(version) for channel, version in versions.items() if channel not in plan.head}
@@ -134,7 +134,7 @@ def _move_scalars(plan: StatePlan, content_of: MakeContent) -> None:
         if held.is_scalar:
             content, values = content_of(held.scalar)
             plan.rows.add(content, values, channel=channel, version=held.version)
-            plan.head[channel] = Held(held.version, content.hash, form=content.form)
+            plan.head[channel] = Held.of(held.version, content)
 
 
 def _earlier(

@@ -118,7 +118,11 @@ def test_killed_workers_lose_and_double_nothing(stack, trace, seed):
 def test_workers_that_are_killed_between_two_tries_lose_and_double_nothing(tmp_path):
     trace = tmp_path / "trace"
     trace.touch()
-    with running_stack(QUEENRIGHT_AGENT_MODULES="tests.agent_types", **{TRACE: str(trace)}) as stack:
+    with running_stack(
+        QUEENRIGHT_AGENT_MODULES="tests.agent_types",
+        QUEENRIGHT_BREAKER_FAILURES="100",
+        **{TRACE: str(trace)},
+    ) as stack:
         mission = Mission(stack, trace, tool="trace_at_second_try")
         resting = eventually(mission.resting)
         stack.kill("workers")
@@ -137,7 +141,7 @@ def test_a_worker_that_is_killed_as_a_breakers_probe_keeps_nobody_out(tmp_path):
     trace.touch()
     with running_stack(
         QUEENRIGHT_AGENT_MODULES="tests.agent_types",
-        QUEENRIGHT_TEST_PAUSE="4",
+        QUEENRIGHT_TEST_PAUSE="2",
         QUEENRIGHT_BREAKER_FAILURES="1",
         QUEENRIGHT_BREAKER_SECONDS="2",
         **{TRACE: str(trace)},
