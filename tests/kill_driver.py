@@ -40,6 +40,7 @@ def look(mission: str, trace: str) -> dict:
         "status": tree.get(pk=mission_id).status,
         "agents": tree.count(),
         "statuses": sorted(set(tree.values_list("status", flat=True))),
+        "workers": sorted(tree.filter(level=Level.WORKER).values_list("status", flat=True)),
         "worker_attempts": tree.filter(level=Level.WORKER).aggregate(most=Max("attempt"))["most"],
         "messages": len(said),
         "distinct_messages": len(set(said)),
