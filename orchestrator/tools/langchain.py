@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from jsonschema import Draft202012Validator
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ConfigDict
@@ -11,6 +10,7 @@ from pydantic_core import to_jsonable_python
 
 from agents.errors import InvalidInput
 from agents.lifecycle import Policy, Risk
+from agents.schemas import faults
 from orchestrator.tools.tool import Caller, Compensation, Reuse, Tool, check_storable
 
 
@@ -35,9 +35,7 @@ class ImportedTool(Tool[Any]):
         if self.described is None:
             return Tool.parse(self, arguments)
         check_storable(arguments)
-        faults = Draft202012Validator(self.described).iter_errors(arguments)
-        fields = {".".join(map(str, fault.absolute_path)): f"{fault.message}." for fault in faults}
-        if fields:
+        if fields := faults(self.described, arguments):
             raise InvalidInput(f"The arguments of {self.name} do not fit.", fields=fields)
         return AnyArguments.model_validate(arguments)
 
