@@ -82,6 +82,12 @@ class AlreadyDecided(DomainError):
     code = "already_decided"
 
 
+class TooLate(InvalidTransition):
+    """The agent has been told already."""
+
+    code = "too_late"
+
+
 class StaleVersion(DomainError):
     """It has changed since you opened it."""
 

@@ -67,15 +67,34 @@ class ApprovalStatus(StrEnum):
     PENDING = "pending"
     APPROVED = "approved"
     REJECTED = "rejected"
+    ANSWERED = "answered"
     WITHDRAWN = "withdrawn"
 
 
+_UNDONE = frozenset({ApprovalStatus.PENDING})  # within the seconds before the agent is told
 APPROVAL_TRANSITIONS: Mapping[ApprovalStatus, frozenset[ApprovalStatus]] = {
-    ApprovalStatus.PENDING: frozenset({ApprovalStatus.APPROVED, ApprovalStatus.REJECTED, ApprovalStatus.WITHDRAWN}),
-    ApprovalStatus.APPROVED: frozenset(),
-    ApprovalStatus.REJECTED: frozenset(),
+    ApprovalStatus.PENDING: frozenset(ApprovalStatus) - {ApprovalStatus.PENDING},
+    ApprovalStatus.APPROVED: _UNDONE,
+    ApprovalStatus.REJECTED: _UNDONE,
+    ApprovalStatus.ANSWERED: _UNDONE,
     ApprovalStatus.WITHDRAWN: frozenset(),
 }
+
+
+class DecidedBy(StrEnum):
+    """Who or what decided a request."""
+
+    PERSON = "person"
+    RULE = "rule"  # in the name of its owner
+    POLICY = "policy"  # it runs or refuses what a graph asks for by itself
+    DEADLINE = "deadline"  # nobody has, in time
+
+
+class RuleVerdict(StrEnum):
+    """What a rule may say to a request."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
 
 
 # Which status a verdict gives a request.
@@ -85,6 +104,7 @@ VERDICTS: Mapping[str, ApprovalStatus] = {
     "done": ApprovalStatus.APPROVED,
     "reject": ApprovalStatus.REJECTED,
     "stop": ApprovalStatus.REJECTED,
+    "respond": ApprovalStatus.ANSWERED,
 }
 
 

@@ -39,6 +39,11 @@ class Role(StrEnum):
 _RANK = {role: rank for rank, role in enumerate(Role)}
 
 
+def higher(one: Role, other: Role) -> Role:
+    """The one of two roles that may do more."""
+    return max(one, other, key=_RANK.__getitem__)
+
+
 def includes(role: Role, wanted: Role) -> bool:
     """Does `role` allow what `wanted` allows?"""
     return _RANK[role] >= _RANK[wanted]

@@ -211,5 +211,5 @@ agent_types.register(AgentType("bench.gathers", Level.SPECIALIST, _gathering, fa
 agent_types.register(AgentType("bench.brings", Level.WORKER, lambda: _graph(_brings)))
 agent_types.register(AgentType("bench.asks", Level.WORKER, _asking))
 registry.register(
-    Tool(ASKS, "1", "Go on", Risk.LOW, Policy.ASK, idempotent=True, arguments=Nothing, run=lambda caller, given: {})
+    Tool(ASKS, "1", "Go on", Risk.MEDIUM, Policy.ASK, idempotent=True, arguments=Nothing, run=lambda caller, given: {})
 )

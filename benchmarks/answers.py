@@ -9,8 +9,8 @@ from celery import current_app
 from agents.lifecycle import SessionStatus
 from agents.models import AgentSession, AgentState, Approval, Project, User
 from agents.roles import Level
-from agents.services import approvals
-from agents.services.approvals import Decision
+from agents.services import decisions
+from agents.services.decisions import Decision
 from benchmarks import missions, tables
 from benchmarks.agents import NOTHING
 from orchestrator.actions import agents
@@ -37,7 +37,7 @@ def one_answer(project: Project, user: User) -> float:
     """Milliseconds."""
     root = missions.start(project, user, "bench.asks", Level.WORKER)
     asked = _asked(root)
-    approvals.decide(asked.pk, Decision(verdict="approve", arguments=asked.proposed), by=user, version=asked.version)
+    decisions.decide(asked.pk, Decision(verdict="approve", arguments=asked.proposed), by=user, version=asked.version)
     decided = time.time()
     missions.wait_for([root])
     (output,) = missions.outputs([root])

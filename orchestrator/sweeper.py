@@ -12,7 +12,19 @@ from agents.events import causes
 from agents.lifecycle import SessionStatus
 from agents.models import AgentSession
 from agents.roles import Level
-from agents.services import budgets, control, deadlines, leases, requests, signals, subtrees, timers, waits
+from agents.services import (
+    attention,
+    budgets,
+    control,
+    deadlines,
+    decisions,
+    leases,
+    requests,
+    signals,
+    subtrees,
+    timers,
+    waits,
+)
 from orchestrator import dispatch
 from orchestrator.runtime import holders
 
@@ -29,6 +41,8 @@ def sweep(number: int = 0) -> None:
     """
     requeue_lost()
     fire_timers()
+    attend_approvals()
+    dispatch_decisions()
     deliver_signals()
     attend_requests()
     stop_late()
@@ -47,6 +61,18 @@ def fire_timers() -> None:
     """Wake the agents whose time has come."""
     for wait_id in timers.due():
         timers.fire(wait_id)
+
+
+def attend_approvals() -> None:
+    """Remind, escalate and decide by default what nobody has decided."""
+    for approval_id in attention.due():
+        attention.attend(approval_id)
+
+
+def dispatch_decisions() -> None:
+    """Tell the agents of decisions that cannot be taken back any more."""
+    for approval_id in decisions.due():
+        decisions.dispatch(approval_id)
 
 
 def deliver_signals() -> None:

@@ -186,7 +186,7 @@ def _tool(name: str, policy: Policy, *, idempotent: bool = False, run=leave_trac
         name=name,
         version="1",
         title="Leave a trace",
-        risk=Risk.LOW,
+        risk=Risk.MEDIUM,
         policy=policy,
         idempotent=idempotent,
         arguments=Trace,

@@ -8,8 +8,8 @@ from django.db.models import Max, Sum
 from agents.lifecycle import ApprovalStatus, SessionStatus
 from agents.models import AgentMessage, AgentRun, AgentSession, Approval, Project, ToolExecution, User
 from agents.roles import Level
-from agents.services import approvals
-from agents.services.approvals import Decision
+from agents.services import decisions
+from agents.services.decisions import Decision
 from orchestrator.conf import breaker_limits
 from orchestrator.resilience.breakers import Breaker
 from tests.agent_types import Brief
@@ -33,7 +33,7 @@ def look(mission: str, trace: str) -> dict:
     happened = Path(trace).read_text().split()
     for doubt in Approval.objects.filter(status=ApprovalStatus.PENDING, session__root=mission_id):
         verdict = "done" if doubt.proposed["name"] in happened else "again"
-        approvals.decide(doubt.pk, Decision(verdict), by=User.objects.get(), version=doubt.version)
+        decisions.decide(doubt.pk, Decision(verdict), by=User.objects.get(), version=doubt.version)
     tree = AgentSession.objects.filter(root=mission_id)
     said = list(AgentMessage.objects.filter(session__root=mission_id).values_list("session", "content"))
     return {

@@ -10,7 +10,7 @@ from agents.errors import UnknownEvent
 from agents.events import types
 from agents.events.reading import Stored
 from agents.events.types import Event
-from agents.lifecycle import FINAL, RunStatus, SessionStatus
+from agents.lifecycle import FINAL, ApprovalStatus, RunStatus, SessionStatus
 from agents.words import CommunicationType
 
 
@@ -71,17 +71,25 @@ class SessionState:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalState:
-    """A request to a person. `decided_by` is the actor as it stands in the event."""
+    """A request to people. `decided_by` is the actor as the event has it; `steps_done`: of what its terms plan."""
 
     session_id: UUID
     tool_name: str
     risk: str
+    form: str = ""
+    place: int = 0
+    policy_version: int | None = None
     status: str = "pending"
     verdict: str = ""
     edited: bool = False
     digest: str = ""
+    how: str = ""
+    rule_id: UUID | None = None
     decided_by: str = ""
     decided_at: datetime | None = None
+    assigned_role: str = "approver"
+    assigned_to: UUID | None = None
+    steps_done: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +213,16 @@ def _calls_left(state: SessionState, event: types.ToolCallsLeft, stored: Stored)
 
 
 def _requested(state: None, event: types.ApprovalRequested, stored: Stored) -> ApprovalState:
-    return ApprovalState(event.session_id, event.tool_name, event.risk)
+    return ApprovalState(
+        event.session_id,
+        event.tool_name,
+        event.risk,
+        event.form,
+        event.place,
+        event.policy_version,
+        assigned_role=event.role,
+        assigned_to=event.assigned_to,
+    )
 
 
 def _decided(state: ApprovalState, event: types.ApprovalDecided, stored: Stored) -> ApprovalState:
@@ -215,9 +232,37 @@ def _decided(state: ApprovalState, event: types.ApprovalDecided, stored: Stored)
         verdict=event.verdict,
         edited=event.edited,
         digest=event.digest,
+        how="" if event.status == ApprovalStatus.WITHDRAWN else event.how,
+        rule_id=event.rule_id,
         decided_by=stored.actor,
         decided_at=stored.at,
     )
+
+
+def _undone(state: ApprovalState, event: types.ApprovalUndone, stored: Stored) -> ApprovalState:
+    return replace(
+        state,
+        status=ApprovalStatus.PENDING,
+        verdict="",
+        edited=False,
+        digest="",
+        how="",
+        rule_id=None,
+        decided_by="",
+        decided_at=None,
+    )
+
+
+def _assigned(state: ApprovalState, event: types.ApprovalAssigned, stored: Stored) -> ApprovalState:
+    return replace(state, assigned_role=event.role, assigned_to=event.user_id, steps_done=_done(state, event.step))
+
+
+def _reminded(state: ApprovalState, event: types.ApprovalReminded, stored: Stored) -> ApprovalState:
+    return replace(state, steps_done=_done(state, event.step))
+
+
+def _done(state: ApprovalState, step: int | None) -> int:
+    return state.steps_done if step is None else max(state.steps_done, step + 1)
 
 
 def _memory_changed(state: MemoryState | None, event: types.MemoryChanged, stored: Stored) -> MemoryState:
@@ -268,6 +313,9 @@ APPLY: Mapping[type[Event], Apply] = {
     types.ToolCallsLeft: _calls_left,
     types.ApprovalRequested: _requested,
     types.ApprovalDecided: _decided,
+    types.ApprovalUndone: _undone,
+    types.ApprovalAssigned: _assigned,
+    types.ApprovalReminded: _reminded,
     types.MemoryChanged: _memory_changed,
     types.CommunicationSent: _told,
     types.CommunicationClosed: _closed,
@@ -287,6 +335,9 @@ WITHOUT_EFFECT: frozenset[type[Event]] = frozenset(
         types.SignalSent,
         types.SignalTaken,
         types.ModelCalled,
+        types.ApprovalVoted,
+        types.ApprovalSeen,
+        types.ApprovalDispatched,
     }
 )
 """Kinds of events that change nothing of what is folded here."""

@@ -272,7 +272,7 @@ class ModelCalled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalRequested(Event):
-    """An agent asked a person."""
+    """An agent asked people: who has `role`, or one of them. `policy_version`: of the policy whose terms hold."""
 
     event_type = "approval.requested"
     aggregate_type = "approval"
@@ -280,11 +280,31 @@ class ApprovalRequested(Event):
     tool_name: str
     risk: str
     digest: str
+    form: str = ""
+    place: int = 0
+    policy_version: int | None = None
+    role: str = "approver"
+    assigned_to: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalVoted(Event):
+    """A person said something that does not decide a request alone, or took it back."""
+
+    event_type = "approval.voted"
+    aggregate_type = "approval"
+    session_id: UUID
+    vote_id: UUID
+    verdict: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalDecided(Event):
-    """A person decided, or the request was withdrawn."""
+    """A request was decided or withdrawn. `how`: by a person, the actor; by a rule; by its deadline.
+
+    `digest` is that of what is in effect; `votes` are those that were counted.
+    """
 
     event_type = "approval.decided"
     aggregate_type = "approval"
@@ -293,6 +313,58 @@ class ApprovalDecided(Event):
     verdict: str
     edited: bool
     digest: str
+    how: str = "person"
+    rule_id: UUID | None = None
+    votes: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalUndone(Event):
+    """A person took a decision back before the agent was told."""
+
+    event_type = "approval.undone"
+    aggregate_type = "approval"
+    session_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalDispatched(Event):
+    """A decision that could be taken back went to the agent."""
+
+    event_type = "approval.dispatched"
+    aggregate_type = "approval"
+    session_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalSeen(Event):
+    """A person looked at a request for the first time."""
+
+    event_type = "approval.seen"
+    aggregate_type = "approval"
+    session_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalAssigned(Event):
+    """A request is for a role, and perhaps for one person. `step`: of its escalation; None: a person said so."""
+
+    event_type = "approval.assigned"
+    aggregate_type = "approval"
+    session_id: UUID
+    role: str
+    user_id: UUID | None
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalReminded(Event):
+    """Who decides a request was reminded of it, as its terms plan."""
+
+    event_type = "approval.reminded"
+    aggregate_type = "approval"
+    session_id: UUID
+    step: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

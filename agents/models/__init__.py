@@ -1,6 +1,7 @@
 """All tables but memory's."""
 
 from agents.models.accounts import AuditEntry, Membership, Project, User
+from agents.models.approvals import Absence, Approval, Sight, Vote
 from agents.models.budgets import Budget, Spending
 from agents.models.coordination import (
     AgentCommunication,
@@ -13,15 +14,17 @@ from agents.models.details import Detail
 from agents.models.events import AgentEvent, EventArchive, EventConsumer, EventHead, EventSnapshot
 from agents.models.letters import DeadLetter
 from agents.models.messages import AgentMessage, ModelCall
+from agents.models.policies import ApprovalRule, PolicyVersion
 from agents.models.reuse import KeptResult
 from agents.models.rewinds import Rewind
 from agents.models.sessions import AgentRun, AgentSession, SessionLease, SessionWait
 from agents.models.signals import Signal, SignalDelivery
 from agents.models.states import AgentState, ChannelVersion, StateValue, StateWrite, ValueSpace
-from agents.models.tools import Approval, ToolExecution
+from agents.models.tools import ToolExecution
 from agents.models.upkeep import Pruning
 
 __all__ = [
+    "Absence",
     "AgentCommunication",
     "AgentCoordination",
     "AgentEvent",
@@ -32,6 +35,7 @@ __all__ = [
     "AgentState",
     "AgentWorkflow",
     "Approval",
+    "ApprovalRule",
     "AuditEntry",
     "Budget",
     "ChannelVersion",
@@ -45,11 +49,13 @@ __all__ = [
     "KeptResult",
     "Membership",
     "ModelCall",
+    "PolicyVersion",
     "Project",
     "Pruning",
     "Rewind",
     "SessionLease",
     "SessionWait",
+    "Sight",
     "Signal",
     "SignalDelivery",
     "Spending",
@@ -58,4 +64,5 @@ __all__ = [
     "ToolExecution",
     "User",
     "ValueSpace",
+    "Vote",
 ]

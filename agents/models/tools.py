@@ -1,16 +1,14 @@
-"""The ledger of side effects, and the approvals that stand before some of them."""
+"""The ledger of side effects."""
 
-from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from agents.ids import new_id
-from agents.lifecycle import ApprovalStatus, ExecutionStatus, Policy, Risk
+from agents.lifecycle import ExecutionStatus, Policy, Risk
 from agents.models.accounts import Project
 from agents.models.fields import choices, one_of
-from agents.models.sessions import AgentSession, SessionWait
+from agents.models.sessions import AgentSession
 
 
 class ToolExecution(models.Model):
@@ -34,6 +32,8 @@ class ToolExecution(models.Model):
     tool_version = models.TextField()
     risk = models.TextField(choices=choices(Risk))
     policy = models.TextField(choices=choices(Policy))
+    policy_version = models.IntegerField(null=True)
+    policy_rule = models.TextField(default="", db_default="")
     intent = models.TextField(default="", db_default="")
     input_data = models.JSONField(default=dict, db_default={})
     input_digest = models.TextField()
@@ -70,68 +70,3 @@ class ToolExecution(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tool_name} {self.status}"
-
-
-class Approval(models.Model):
-    """One action that an agent wants to do and a person must decide."""
-
-    approval_id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="approvals")
-    session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="approvals")
-    wait = models.ForeignKey(SessionWait, on_delete=models.CASCADE, related_name="approvals")
-    position = models.IntegerField(default=0, db_default=0)
-    execution = models.ForeignKey(ToolExecution, on_delete=models.PROTECT, null=True, related_name="approvals")
-    kind = models.TextField()
-    title = models.TextField()
-    tool_name = models.TextField()
-    risk = models.TextField(choices=choices(Risk))
-    intent = models.TextField(default="", db_default="")
-    effects = models.JSONField(default=list, db_default=[])
-    proposed = models.JSONField(default=dict, db_default={})
-    schema = models.JSONField(default=dict, db_default={})
-    allowed = ArrayField(models.TextField(), default=list, db_default=[])
-    edited = models.JSONField(null=True)
-    effective = models.JSONField(null=True)
-    effective_digest = models.TextField(default="", db_default="")
-    status = models.TextField(choices=choices(ApprovalStatus), default=ApprovalStatus.PENDING)
-    verdict = models.TextField(default="", db_default="")
-    reason = models.TextField(default="", db_default="")
-    version = models.IntegerField(default=1, db_default=1)
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="decisions"
-    )
-    decided_at = models.DateTimeField(null=True)
-    deadline_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        db_table = "approvals"
-        indexes = [
-            models.Index(
-                fields=["project", "created_at"],
-                name="approval_pending",
-                condition=Q(status=ApprovalStatus.PENDING),
-            ),
-            models.Index(fields=["session"], name="approval_session"),
-        ]
-        constraints = [
-            models.UniqueConstraint(fields=["wait", "position"], name="approval_once"),
-            one_of("status", ApprovalStatus, "approval_status"),
-            one_of("risk", Risk, "approval_risk"),
-            models.CheckConstraint(
-                condition=Q(status=ApprovalStatus.PENDING, decided_at__isnull=True)
-                | (~Q(status=ApprovalStatus.PENDING) & Q(decided_at__isnull=False)),
-                name="approval_decided",
-            ),
-            models.CheckConstraint(
-                condition=~Q(status__in=[ApprovalStatus.APPROVED, ApprovalStatus.REJECTED])
-                | Q(decided_by__isnull=False),
-                name="approval_decider",
-            ),
-            models.CheckConstraint(
-                condition=~Q(status=ApprovalStatus.REJECTED) | ~Q(reason=""), name="approval_reason"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.title} ({self.status})"

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from agents.errors import InvalidInput
 from agents.lifecycle import Policy, Risk
 from agents.policies.conditions import Conditions, Facts, Name, Part
-from agents.roles import Role
+from agents.roles import Role, higher
 from agents.storable import is_storable
 
 MOST_RULES = 200
@@ -84,6 +84,16 @@ class Terms(Part):
             raise ValueError("escalations come one after the other")
         return self
 
+    def stricter(self, other: Terms) -> Terms:
+        """What both ask for; times stay these."""
+        return self.model_copy(
+            update={
+                "people": max(self.people, other.people),
+                "role": higher(self.role, other.role),
+                "not_own": self.not_own or other.not_own,
+            }
+        )
+
     def undo_seconds(self, risk: Risk) -> float:
         """For how long a decision can be taken back."""
         if self.undo is not None:
@@ -138,6 +148,10 @@ class Document(Part):
             raise ValueError("silence approves only what a rule names")
         return self
 
+    def rule_named(self, name: str) -> Rule | None:
+        """The rule of that name."""
+        return next((rule for rule in self.rules if rule.name == name), None)
+
     def ruling(self, facts: Facts, usual: Policy) -> Ruling:
         """What happens to a call whose tool's own policy is `usual`."""
         for rule in self.rules:
@@ -151,8 +165,12 @@ def parse(given: Any) -> Document:
     try:
         return Document.model_validate(given)
     except ValidationError as error:
-        fields = {".".join(map(str, part["loc"])): _message(part) for part in error.errors()}
-        raise InvalidInput("The policy does not fit.", fields=fields) from None
+        raise InvalidInput("The policy does not fit.", fields=messages_of(error)) from None
+
+
+def messages_of(error: ValidationError) -> dict[str, str]:
+    """What is wrong, by the path to it."""
+    return {".".join(map(str, part["loc"])): _message(part) for part in error.errors()}
 
 
 def _deciding(role: Role) -> Role:

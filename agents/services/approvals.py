@@ -1,27 +1,38 @@
-"""Requests to people: made when an agent parks, decided exactly once."""
+"""Requests to people: made when an agent parks, withdrawn when it ends."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
-from agents.actor import SYSTEM, Actor, agent, person
-from agents.errors import AlreadyDecided, InvalidInput, NotFound, StaleVersion
+from agents import interrupts
+from agents.actor import SYSTEM, agent
 from agents.events import causes, store
 from agents.events.digests import digest
 from agents.events.types import ApprovalDecided, ApprovalRequested
 from agents.ids import derived_id
-from agents.lifecycle import VERDICTS, ApprovalStatus, Risk, WaitKind
-from agents.models import AgentSession, Approval, SessionWait, User
-from agents.services import audit, sessions, waits
+from agents.lifecycle import ApprovalStatus, DecidedBy, Policy, Risk, WaitKind
+from agents.models import AgentSession, Approval, SessionWait, ToolExecution
+from agents.policies.policy import Terms
+from agents.services import attention, decisions, rules, sessions, waits
+from agents.services.decisions import Decider, Decision
+
+AT_ONCE = Terms(undo=0)
+"""For what is no tool call: one person decides, and the agent is told at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is put before a person. `allowed` holds the verdicts that the asking agent understands."""
+    """What is put before people. `allowed` holds what the asking agent understands: verdicts, and "edit".
+
+    `form` and `place`: of an interrupt that a graph made by itself; `ruled` is what the policy says of what it asks
+    for, `refusal` why it refuses that. `terms`, by `policy_rule` of `policy_version`, say
+    how it is to be decided.
+    """
 
     kind: str
     title: str
@@ -33,35 +44,74 @@ class Request:
     execution_id: UUID | None = None
     schema: dict[str, Any] = field(default_factory=dict)
     effects: tuple[dict[str, str], ...] = ()
+    form: str = ""
+    place: int = 0
+    ruled: Policy = Policy.ASK
+    refusal: str = ""
+    may_change_tool: bool = False
+    terms: Terms = AT_ONCE
+    policy_version: int | None = None
+    policy_rule: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a person decided. `arguments` are the effective ones, the proposed or the edited."""
+def request(session: AgentSession, question: waits.Question, *asked: Request) -> list[Approval]:
+    """Open a wait and put what it asks before people, once. The caller holds the session.
 
-    verdict: str
-    arguments: dict[str, Any] | None = None
-    reason: str = ""
-
-
-def request(session: AgentSession, question: waits.Question, asked: Request) -> Approval:
-    """Open a wait and put its request before people, once. The caller holds the session.
-
-    A request that was withdrawn when the agent ended is put again when a retry comes back to its question.
+    What was withdrawn when the agent ended is put again when a retry comes back to its question. A rule may decide
+    at once.
     """
     wait, is_new = waits.open_wait(session, question)
     earlier = [] if is_new else list(Approval.objects.filter(wait=wait).order_by("-position"))
     if earlier and (wait.answered_at is not None or earlier[0].status != ApprovalStatus.WITHDRAWN):
-        return earlier[0]
-    position = len(earlier)
+        return sorted(earlier[: len(asked)], key=lambda one: one.position)
+    made = [_make(session, wait, question, one, len(earlier) + place) for place, one in enumerate(asked)]
+    for approval, one in zip(made, asked, strict=True):
+        if not _follow_policy(session, wait, approval, one):
+            rules.apply(session, wait, approval)
+    return made
+
+
+def _follow_policy(session: AgentSession, wait: SessionWait, approval: Approval, asked: Request) -> bool:
+    """Does the policy decide by itself what the graph can be told so?"""
+    verdict = {Policy.RUN: interrupts.APPROVE, Policy.REFUSE: interrupts.REJECT}.get(asked.ruled, "")
+    if verdict not in asked.allowed:
+        return False
+    decision = Decision(verdict, reason=asked.refusal if verdict == interrupts.REJECT else "")
+    effect = decisions.checked(approval, decision)
+    decisions.conclude(session, wait, approval, decision, effect, Decider(DecidedBy.POLICY))
+    return True
+
+
+def covering(session: AgentSession, row: ToolExecution, digests: Collection[str]) -> Approval | None:
+    """The approval that a graph asked for by itself, of just this call; one approval covers one call.
+
+    The caller holds the session.
+    """
+    approved = Approval.objects.filter(
+        session=session, kind=WaitKind.FOREIGN, status=ApprovalStatus.APPROVED, effective_digest__in=digests
+    )
+    named = approved.filter(Q(effective_tool=row.tool_name) | Q(effective_tool="", tool_name=row.tool_name))
+    found = named.filter(Q(execution=row) | Q(execution=None)).order_by(F("execution").asc(nulls_last=True), "position")
+    approval = found.first()
+    if approval is not None and approval.execution_id is None:
+        approval.execution = row
+        approval.save(update_fields=["execution"])
+    return approval
+
+
+def _make(
+    session: AgentSession, wait: SessionWait, question: waits.Question, asked: Request, position: int
+) -> Approval:
     approval = Approval.objects.create(
         approval_id=derived_id(session.pk, "approval", question.interrupt_id, position),
         position=position,
+        place=asked.place,
         project_id=session.project_id,
         session=session,
         wait=wait,
         execution_id=asked.execution_id,
         kind=asked.kind,
+        form=asked.form,
         title=asked.title,
         tool_name=asked.tool_name,
         risk=asked.risk,
@@ -70,106 +120,28 @@ def request(session: AgentSession, question: waits.Question, asked: Request) -> 
         proposed=asked.proposed,
         schema=asked.schema,
         allowed=list(asked.allowed),
+        may_change_tool=asked.may_change_tool,
+        policy_version=asked.policy_version,
+        policy_rule=asked.policy_rule,
+        **attention.planned(asked.terms, asked.allowed, session.project_id),
     )
     store.record(
         ApprovalRequested(
-            session_id=session.pk, tool_name=asked.tool_name, risk=asked.risk, digest=digest(asked.proposed)
+            session_id=session.pk,
+            tool_name=asked.tool_name,
+            risk=asked.risk,
+            digest=digest(asked.proposed),
+            form=asked.form,
+            place=asked.place,
+            policy_version=asked.policy_version,
+            role=approval.assigned_role,
+            assigned_to=approval.assigned_to_id,
         ),
         session,
         actor=agent(session.pk),
         aggregate_id=approval.pk,
     )
     return approval
-
-
-@transaction.atomic
-def decide(approval_id: UUID, decision: Decision, *, by: User, version: int) -> Approval:
-    """Decide a pending request, once, and queue the agent that asked.
-
-    Raises AlreadyDecided (with who, when and what) when somebody was first, StaleVersion when the request has
-    changed since `version`, InvalidInput when the request does not allow this verdict or a reason is missing.
-    """
-    found = Approval.objects.filter(pk=approval_id).values_list("session_id", "wait_id").first()
-    if found is None:
-        raise NotFound
-    session = sessions.lock(found[0])
-    wait = SessionWait.objects.select_for_update(no_key=True).get(pk=found[1])
-    approval = Approval.objects.get(pk=approval_id)
-    _check(approval, decision)
-    effective = approval.proposed if decision.arguments is None else decision.arguments
-    edited = effective if effective != approval.proposed else None
-    status = VERDICTS[decision.verdict]
-    is_go = status is ApprovalStatus.APPROVED
-    changed = Approval.objects.filter(pk=approval_id, status=ApprovalStatus.PENDING, version=version).update(
-        status=status,
-        verdict=decision.verdict,
-        reason=decision.reason,
-        edited=edited,
-        effective=effective if is_go else None,
-        effective_digest=digest(effective) if is_go else "",
-        version=F("version") + 1,
-        decided_by=by,
-        decided_at=timezone.now(),
-    )
-    if not changed:
-        raise _refusal(approval_id)
-    approval.refresh_from_db()
-    decided = _record(approval, session, actor=person(by.pk))
-    audit.record(
-        by.pk,
-        f"approval.{decision.verdict}",
-        project_id=approval.project_id,
-        target=("approval", approval.pk),
-        detail={"edited": edited is not None, "digest": approval.effective_digest},
-    )
-    with causes.caused_by(decided):
-        waits.answer(session, wait, _answer(approval))
-    return approval
-
-
-def _check(approval: Approval, decision: Decision) -> None:
-    if decision.verdict not in approval.allowed:
-        raise InvalidInput(f"This request cannot be answered with “{decision.verdict}”.")
-    if VERDICTS[decision.verdict] is ApprovalStatus.REJECTED and not decision.reason.strip():
-        raise InvalidInput(fields={"reason": "Say why, in a sentence: the agent reads it."})
-
-
-def _refusal(approval_id: UUID) -> AlreadyDecided | StaleVersion:
-    now = Approval.objects.select_related("decided_by").get(pk=approval_id)
-    if now.status == ApprovalStatus.PENDING:
-        return StaleVersion(version=now.version)
-    who = now.decided_by.get_username() if now.decided_by else "the system"
-    return AlreadyDecided(
-        f"{now.get_status_display()} by {who}.",
-        status=now.status,
-        by=who,
-        at=now.decided_at,
-        approval_id=now.pk,
-    )
-
-
-def _answer(approval: Approval) -> dict[str, Any]:
-    return {
-        "type": approval.verdict,
-        "args": approval.effective,
-        "digest": approval.effective_digest,
-        "message": approval.reason,
-    }
-
-
-def _record(approval: Approval, session: AgentSession, *, actor: Actor) -> UUID:
-    return store.record(
-        ApprovalDecided(
-            session_id=session.pk,
-            status=approval.status,
-            verdict=approval.verdict,
-            edited=approval.edited is not None,
-            digest=approval.effective_digest,
-        ),
-        session,
-        actor=actor,
-        aggregate_id=approval.pk,
-    )
 
 
 def withdraw(
@@ -194,7 +166,7 @@ def dispel_doubt(execution_id: UUID) -> None:
     for approval in doubts.select_for_update(no_key=True):
         wait = SessionWait.objects.select_for_update(no_key=True).get(pk=approval.wait_id)
         with causes.caused_by(_withdraw(approval, session, "It did happen: the result came late.")):
-            waits.answer(session, wait, {**_answer(approval), "type": "done"})
+            waits.answer(session, wait, {"type": "done", "args": None, "digest": "", "message": approval.reason})
 
 
 def _withdraw(approval: Approval, session: AgentSession, reason: str) -> UUID:
@@ -202,4 +174,5 @@ def _withdraw(approval: Approval, session: AgentSession, reason: str) -> UUID:
     approval.decided_at = timezone.now()
     approval.version += 1
     approval.save(update_fields=["status", "reason", "decided_at", "version"])
-    return _record(approval, session, actor=SYSTEM)
+    told = ApprovalDecided(session_id=session.pk, status=approval.status, verdict="", edited=False, digest="", votes=0)
+    return store.record(told, session, actor=SYSTEM, aggregate_id=approval.pk)

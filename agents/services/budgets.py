@@ -131,7 +131,7 @@ def _ask(holder: AgentSession, budget: Budget) -> Approval:
     spent, limits = asdict(spending.below(holder)), limits_of(budget).given()
     over = [name for name, limit in limits.items() if spent[name] >= limit]
     told = ", ".join(f"{WORDS[name]} {spent[name]} of {limit}" for name, limit in limits.items())
-    return approvals.request(
+    (asked,) = approvals.request(
         holder,
         _question(budget),
         approvals.Request(
@@ -141,7 +141,7 @@ def _ask(holder: AgentSession, budget: Budget) -> Approval:
             risk=Risk.MEDIUM,
             intent=f"What I and those below me may spend is used up: {told}.",
             proposed={name: _raised(limit, name in over) for name, limit in limits.items()},
-            allowed=("approve", "reject"),
+            allowed=("approve", "edit", "reject"),
             schema=_schema(limits),
             effects=(
                 {"weight": "info", "text": "Approving sets these limits; the agents that wait go on."},
@@ -149,6 +149,7 @@ def _ask(holder: AgentSession, budget: Budget) -> Approval:
             ),
         ),
     )
+    return asked
 
 
 def _raised(limit: Any, is_over: bool) -> float | int:

@@ -40,7 +40,7 @@ def put_to_people(asker: AgentSession, wait: SessionWait, content: Mapping[str, 
         risk=Risk.LOW,
         intent=problem,
         proposed={"advice": ""},
-        allowed=tuple(VERDICTS),
+        allowed=(*VERDICTS, "edit"),
         schema=_SCHEMA,
         effects=(
             *({"weight": "info", "text": f"{one}."} for one in passed),

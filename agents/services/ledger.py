@@ -6,6 +6,7 @@ key is a new generation; a call that the rewind kept answers as it is.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -22,11 +23,18 @@ from agents.events.types import ToolCallsLeft, ToolMoved
 from agents.ids import derived_id
 from agents.lifecycle import ExecutionStatus, Policy, Risk
 from agents.models import AgentSession, KeptResult, ToolExecution
+from agents.policies.conditions import Facts
+from agents.roles import Level
+from agents.services import policies
+from agents.services.policies import Ruled
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool call as an agent makes it. `key` is unique in its session and the same on every replay."""
+    """A tool call as an agent makes it. `key` is unique in its session and the same on every replay.
+
+    `policy` is the tool's own; `cost` what it says that the call will cost, in dollars.
+    """
 
     key: str
     tool_name: str
@@ -35,6 +43,7 @@ class Call:
     policy: Policy
     arguments: dict[str, Any]
     intent: str
+    cost: Decimal = Decimal(0)
 
 
 def open_call(session: AgentSession, call: Call) -> ToolExecution:
@@ -50,11 +59,24 @@ def open_call(session: AgentSession, call: Call) -> ToolExecution:
             raise LedgerConflict(key=call.key)
         supersede(session, [row.pk])
         row = None
-    return row or _open(session, call, arguments_digest)
+    return row or _open(session, call, arguments_digest, _ruled(session, call))
+
+
+def _ruled(session: AgentSession, call: Call) -> Ruled:
+    """What the project's policy says of a new call."""
+    facts = Facts(
+        call.tool_name, call.risk, Level(session.level), session.agent_type, call.arguments, policies.now(), call.cost
+    )
+    return policies.ruled(session.project_id, facts, call.policy)
 
 
 def _open(
-    session: AgentSession, call: Call, arguments_digest: str, *, compensates: ToolExecution | None = None
+    session: AgentSession,
+    call: Call,
+    arguments_digest: str,
+    ruled: Ruled,
+    *,
+    compensates: ToolExecution | None = None,
 ) -> ToolExecution:
     generation = session.executions.filter(call_key=call.key).count()
     lineage = (generation,) if generation else ()
@@ -67,10 +89,13 @@ def _open(
         tool_name=call.tool_name,
         tool_version=call.tool_version,
         risk=call.risk,
-        policy=call.policy,
+        policy=ruled.policy,
+        policy_rule=ruled.rule,
+        policy_version=ruled.version,
         intent=call.intent,
         input_data=call.arguments,
         input_digest=arguments_digest,
+        cost_estimate=call.cost,
         compensates=compensates,
     )
 
@@ -78,7 +103,7 @@ def _open(
 def open_compensation(session: AgentSession, original: ToolExecution, call: Call) -> ToolExecution:
     """The row of the call that takes `original` back, locked, made on the first time. The caller holds the session."""
     known = ToolExecution.objects.select_for_update(no_key=True).filter(compensates=original).first()
-    return known or _open(session, call, digest(call.arguments), compensates=original)
+    return known or _open(session, call, digest(call.arguments), Ruled(call.policy), compensates=original)
 
 
 def is_kept(session: AgentSession, row: ToolExecution) -> bool:
@@ -128,6 +153,8 @@ def _copy(row: ToolExecution, session: AgentSession) -> ToolExecution:
         tool_version=row.tool_version,
         risk=row.risk,
         policy=row.policy,
+        policy_rule=row.policy_rule,
+        policy_version=row.policy_version,
         intent=row.intent,
         input_data=row.input_data,
         input_digest=row.input_digest,

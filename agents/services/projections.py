@@ -133,10 +133,20 @@ class Approvals:
             "status": state.status,
             "verdict": state.verdict,
             "effective_digest": state.digest,
+            "decided_how": state.how,
             "decided_by_id": UUID(decider) if kind == "person" else None,
+            "rule_id": state.rule_id,
+            "form": state.form,
+            "place": state.place,
+            "policy_version": state.policy_version,
+            "assigned_role": state.assigned_role,
+            "assigned_to_id": state.assigned_to,
+            "steps_done": state.steps_done,
         }
         lost = Case(When(reason="", then=Value("The reason is lost.")), default=F("reason"), output_field=TextField())
         also = {"decided_at": state.decided_at, "reason": lost if state.status == "rejected" else F("reason")}
+        if state.status == "pending":
+            also |= {"effective_at": None, "dispatched_at": None}
         yield Expected(aggregate_id, Approval, aggregate_id, columns, ("edited",) if state.edited else (), also)
 
     def untold(self, states: Mapping[UUID, ApprovalState]) -> Iterator[Difference]:

@@ -236,11 +236,16 @@ def waiting_status(session: AgentSession) -> SessionStatus | None:
 
 def answers(session_id: UUID, interrupt_ids: Sequence[str]) -> dict[str, Any]:
     """The answers that these interrupts have, by interrupt."""
-    return dict(
-        SessionWait.objects.filter(
-            session_id=session_id, interrupt_id__in=interrupt_ids, answered_at__isnull=False
-        ).values_list("interrupt_id", "answer")
+    answered = SessionWait.objects.filter(
+        session_id=session_id, interrupt_id__in=interrupt_ids, answered_at__isnull=False
     )
+    told = answered.exclude(kind=WaitKind.FOREIGN, answer__has_any_keys=[CLOSED, SUPERSEDED])
+    return {name: _told(kind, answer) for name, kind, answer in told.values_list("interrupt_id", "kind", "answer")}
+
+
+def _told(kind: str, answer: Any) -> Any:
+    """A graph that asked in a form of its own is told the value; our own look at the key first."""
+    return answer["value"] if kind == WaitKind.FOREIGN else answer
 
 
 def resting_status(session: AgentSession) -> SessionStatus:
@@ -288,11 +293,12 @@ def check_awaited(child: AgentSession, parent: AgentSession | None) -> None:
 
 def supersede(session: AgentSession) -> list[SessionWait]:
     """Close the open waits of a locked session whose state has moved: nobody will ask these questions again; they."""
-    return _close_open(session, "superseded")
+    return _close_open(session, SUPERSEDED)
 
 
 PAUSE = "pause:"  # how interrupts begin that no graph has made: timers between two tries
 CLOSED = "closed"  # mark in the answer of a wait whose session ended
+SUPERSEDED = "superseded"  # of one whose question is not asked any more
 
 
 def close(session: AgentSession) -> list[SessionWait]:

@@ -1,6 +1,7 @@
 """Deciding what agents ask."""
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -8,15 +9,28 @@ from django.db import transaction
 
 from agents import access
 from agents.actor import Actor, person
-from agents.errors import InvalidInput
+from agents.errors import Forbidden, InvalidInput, NotFound
 from agents.events import causes
-from agents.lifecycle import WaitKind
+from agents.interrupts import Form
+from agents.lifecycle import Policy, Risk, WaitKind
 from agents.models import Approval, User
-from agents.roles import Role
-from agents.services import approvals, budgets, control, escalations, requests, subtrees
-from agents.services.approvals import Decision
+from agents.policies.conditions import Facts
+from agents.policies.policy import Terms
+from agents.roles import Level, Role
+from agents.services import (
+    attention,
+    budgets,
+    control,
+    decisions,
+    escalations,
+    policies,
+    requests,
+    subtrees,
+)
+from agents.services.decisions import Decision
 from orchestrator.runtime.guard import caller_of
 from orchestrator.tools.registry import tool_named
+from orchestrator.tools.tool import Tool
 
 
 @causes.act()
@@ -28,33 +42,85 @@ def decide(
     version: int,
     arguments: dict[str, Any] | None = None,
     reason: str = "",
+    tool: str = "",
+    answer: Any = None,
+    key: str = "",
 ) -> Approval:
     """Decide a request. `arguments` are the edited ones, None for those proposed; `version` is the one that was seen.
 
+    `tool`: to be called in place of the one that was asked for; `answer`: to an open question. `key` names the press
+    of a button: the same again changes nothing.
     Raises NotFound or Forbidden, InvalidInput with a message for each bad field, AlreadyDecided when somebody was
     first, StaleVersion when the request has changed.
     """
     approval = access.approval_for(user, approval_id, role=Role.APPROVER)
+    decision = Decision(verdict, arguments, reason.strip(), tool, answer, key)
     if approval.kind == WaitKind.BUDGET:
-        return _decide_budget(user, approval, Decision(verdict, arguments, reason.strip()), version)
+        return _decide_budget(user, approval, decision, version)
     if approval.kind == WaitKind.REPLY:
-        return _advise(user, approval, Decision(verdict, arguments, reason.strip()), version)
-    effective = arguments
-    if verdict == "approve" and approval.execution is not None:
-        effective = _checked(approval, arguments)
-    decision = Decision(verdict=verdict, arguments=effective, reason=reason.strip())
-    return approvals.decide(approval_id, decision, by=user, version=version)
+        return _advise(user, approval, decision, version)
+    terms = None
+    if verdict == "approve" and approval.kind != WaitKind.UNCERTAIN:
+        decision, terms = _checked(approval, decision)
+    return decisions.decide(approval_id, decision, by=user, version=version, terms=terms)
 
 
-def _checked(approval: Approval, arguments: dict[str, Any] | None) -> dict[str, Any]:
-    """The effective arguments, held against the tool's schema and the world once more."""
-    if approval.execution is None:
-        raise InvalidInput("This request is not about a tool.")
-    tool = tool_named(approval.tool_name)
-    caller = caller_of(approval.session, approval.execution)
-    given = approval.proposed if arguments is None else arguments
-    checked: dict[str, Any] = tool.check(caller, given).model_dump(mode="json")
-    return checked
+@causes.act()
+def undo(user: User, approval_id: UUID) -> Approval:
+    """Take a decision of one's own back before the agent is told. Raises NotFound, Forbidden, TooLate."""
+    access.approval_for(user, approval_id, role=Role.APPROVER)
+    return decisions.undo(approval_id, by=user)
+
+
+@causes.act()
+def assign(user: User, approval_id: UUID, *, role: str, to: UUID | None) -> Approval:
+    """Say for whom an open request is. Raises NotFound, Forbidden, InvalidInput, InvalidTransition."""
+    access.approval_for(user, approval_id, role=Role.APPROVER)
+    person_of = User.objects.filter(pk=to).first() if to else None
+    if to and person_of is None:
+        raise InvalidInput(fields={"to": "There is no such person."})
+    if role not in set(Role):
+        raise InvalidInput(fields={"role": "There is no such role."})
+    return attention.assign(approval_id, role=Role(role), to=person_of, by=user)
+
+
+def _checked(approval: Approval, decision: Decision) -> tuple[Decision, Terms | None]:
+    """The decision with its effective arguments, held against schema, world and policy once more.
+
+    With what the policy says of how such a call is to be decided, where it was edited.
+    """
+    if approval.form == Form.OPEN:
+        return decision, None
+    name = decision.tool or approval.tool_name
+    tool = _tool(name)
+    given = approval.proposed if decision.arguments is None else decision.arguments
+    cost = Decimal(0)
+    if approval.execution is not None and not approval.form and tool is not None:
+        parsed = tool.check(caller_of(approval.session, approval.execution), given)
+        given, cost = parsed.model_dump(mode="json"), tool.cost(parsed)
+    elif tool is not None and (decision.arguments is not None or name != approval.tool_name):
+        cost = tool.cost(tool.parse(given))
+    is_edited = given != approval.proposed or name != approval.tool_name
+    checked = replace(decision, arguments=given)
+    return checked, _ruled(approval, tool, name, given, cost) if is_edited else None
+
+
+def _tool(name: str) -> Tool[Any] | None:
+    try:
+        return tool_named(name)
+    except NotFound:
+        return None
+
+
+def _ruled(approval: Approval, tool: Tool[Any] | None, name: str, given: dict[str, Any], cost: Decimal) -> Terms:
+    """How a call that a person changed is to be decided. Raises Forbidden where the policy refuses it."""
+    session = approval.session
+    risk = tool.risk if tool else Risk(approval.risk)
+    facts = Facts(name, risk, Level(session.level), session.agent_type, given, policies.now(), cost)
+    ruled = policies.ruled(approval.project_id, facts, tool.policy if tool else Policy.ASK)
+    if ruled.policy is Policy.REFUSE:
+        raise Forbidden(policies.refusal(approval.project_id, ruled.rule, ruled.version))
+    return policies.terms(approval.project_id, ruled.rule, ruled.version)
 
 
 @transaction.atomic
@@ -62,7 +128,7 @@ def _advise(user: User, approval: Approval, decision: Decision, version: int) ->
     """Answer what no level of agents could answer."""
     if decision.verdict == "approve":
         decision = replace(decision, arguments=escalations.check(decision.arguments))
-    decided = approvals.decide(approval.pk, decision, by=user, version=version)
+    decided = decisions.decide(approval.pk, decision, by=user, version=version)
     requests.decided(decided, actor=person(user.pk))
     return decided
 
@@ -72,7 +138,7 @@ def _decide_budget(user: User, approval: Approval, decision: Decision, version: 
     """Raise a budget and let go on who waits for it, or stop whom it holds."""
     actor = person(user.pk)
     if decision.verdict != "approve":
-        decided = approvals.decide(approval.pk, decision, by=user, version=version)
+        decided = decisions.decide(approval.pk, decision, by=user, version=version)
         control.cancel(approval.session_id, actor=actor, reason=decision.reason)
         transaction.on_commit(  # whom it does not reach, the sweeper stops: they work for nobody
             lambda: _stop_below(approval.session_id, actor, decision.reason), robust=True
@@ -80,7 +146,7 @@ def _decide_budget(user: User, approval: Approval, decision: Decision, version: 
         return decided
     given = approval.proposed if decision.arguments is None else decision.arguments
     limits = budgets.check(approval, given)
-    decided = approvals.decide(approval.pk, decision, by=user, version=version)
+    decided = decisions.decide(approval.pk, decision, by=user, version=version)
     budgets.grant(decided, limits, actor=actor)
     return decided
 

@@ -14,7 +14,7 @@ from agents.errors import LedgerConflict, Stopped, ToolGaveUp, words_of
 from agents.events.digests import digest
 from agents.lifecycle import ExecutionStatus, Policy, Risk, WaitKind
 from agents.models import AgentSession, ToolExecution
-from agents.services import approvals, ledger, letters
+from agents.services import approvals, ledger, letters, policies
 from agents.services.letters import Reason
 from agents.storable import jsonb_value
 from orchestrator.conf import retry_limits, tool_retries
@@ -53,16 +53,17 @@ class Guard:
         """
         if self._held is not None:  # a step that is redone from an earlier state might make another call
             self._held.write()
-        proposed = known.parse(arguments).model_dump(mode="json")
+        parsed = known.parse(arguments)
+        proposed, cost = parsed.model_dump(mode="json"), known.cost(parsed)
         row, caller, is_kept = self._open(
-            known, ledger.Call(key, known.name, known.version, known.risk, known.policy, proposed, intent)
+            known, ledger.Call(key, known.name, known.version, known.risk, known.policy, proposed, intent, cost)
         )
         if is_kept and row.status == ExecutionStatus.COMPLETED:  # so from the first pass on: no question may differ
             return dict(row.output_data or {})
         if row.policy == Policy.REFUSE:
-            return self._refuse(row, "A policy refuses this tool.")
+            return self._refuse(row, policies.refusal(row.project_id, row.policy_rule, row.policy_version))
         effective = proposed
-        if row.policy == Policy.ASK:
+        if row.policy == Policy.ASK and not self._is_covered(row, arguments):
             decision = self._ask(known, row, caller)
             if decision["type"] != "approve":
                 return self._refuse(row, decision["message"])
@@ -89,6 +90,11 @@ class Guard:
         with self._lease.writing() as session:
             row = ledger.open_call(session, call)
             return row, caller_of(session, row), ledger.is_kept(session, row)
+
+    def _is_covered(self, row: ToolExecution, given: dict[str, Any]) -> bool:
+        """Has a person approved just this call, because the graph asked by itself?"""
+        with self._lease.writing() as session:
+            return approvals.covering(session, row, {row.input_digest, digest(given)}) is not None
 
     def _refuse(self, row: ToolExecution, reason: str) -> dict[str, Any]:
         with self._lease.writing():
@@ -249,8 +255,11 @@ def request_for(session: AgentSession, row: ToolExecution, kind: WaitKind, title
         risk=Risk(row.risk),
         intent=row.intent,
         proposed=row.input_data,
-        allowed=("approve", "reject"),
+        allowed=("approve", "edit", "reject"),
         execution_id=row.pk,
         schema=tool.schema(),
         effects=tuple({"weight": effect.weight, "text": effect.text} for effect in effects),
+        terms=policies.terms(session.project_id, row.policy_rule, row.policy_version),
+        policy_rule=row.policy_rule,
+        policy_version=row.policy_version,
     )

@@ -11,7 +11,7 @@ from django.db import transaction
 from langgraph.types import Interrupt, StateSnapshot
 
 from agents.actor import agent
-from agents.errors import DomainError, InvalidInput, Resting, ToolGaveUp, words_of
+from agents.errors import DomainError, Resting, ToolGaveUp, words_of
 from agents.events.digests import digest
 from agents.lifecycle import ChildrenNeeded, Control, ExecutionStatus, SessionStatus, WaitKind
 from agents.models import AgentSession, ToolExecution
@@ -22,6 +22,7 @@ from agents.services.letters import Reason
 from agents.services.sessions import Start
 from agents.words import CommunicationType
 from orchestrator.runtime.agent_types import agent_type
+from orchestrator.runtime.foreign import ask_people
 from orchestrator.runtime.guard import request_for
 from orchestrator.runtime.leases import Lease
 
@@ -137,8 +138,9 @@ def _is_new_delegation(session: AgentSession, interrupt: Interrupt) -> bool:
 
 def _open(session: AgentSession, interrupt: Interrupt) -> None:
     asked = interrupt.value
-    if not isinstance(asked, dict) or "wait" not in asked:
-        raise InvalidInput("The agent asked in a form that nobody here can answer.")
+    if not _is_own(asked):
+        ask_people(session, interrupt)
+        return
     kind = WaitKind(asked["wait"])
     question = waits.Question(
         interrupt_id=interrupt.id,
@@ -173,6 +175,13 @@ def _open(session: AgentSession, interrupt: Interrupt) -> None:
         approvals.request(session, question, request_for(session, row, kind, asked["title"]))
         if kind is WaitKind.UNCERTAIN and row.status == ExecutionStatus.COMPLETED:  # before anybody was asked
             approvals.dispel_doubt(row.pk)
+
+
+def _is_own(asked: Any) -> bool:
+    """Was it asked by a node of ours? All else comes from graphs that know nothing of Queenright."""
+    return (
+        isinstance(asked, dict) and asked.get("wait") in set(WaitKind) and {"key", "subject", "reason"} <= asked.keys()
+    )
 
 
 def _give_part(session: AgentSession, child: AgentSession, limits: dict[str, str] | None) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -69,6 +70,10 @@ def _no_effects(caller: Caller, arguments: Any) -> tuple[Effect, ...]:
     return ()
 
 
+def _no_cost(arguments: Any) -> Decimal:
+    return Decimal(0)
+
+
 def _no_faults(caller: Caller, arguments: Any) -> Mapping[str, str]:
     return {}
 
@@ -81,6 +86,7 @@ class Tool(Generic[ArgumentsT]):
     with one key. Unlike an idempotent one it does it again in another call, as after a rewind.
     `reads_only`: its calls leave the world as it is; `reuse`: so its results answer equal calls for a while, in the
     mission or the whole project. `compensation` says how a call is taken back, where it can be.
+    `cost` estimates in dollars what a call costs, for policies that look at it.
     `effects` says in words what a call will do; `faults` maps arguments that the world does not allow to messages.
     """
 
@@ -98,6 +104,7 @@ class Tool(Generic[ArgumentsT]):
     compensation: Compensation | None = None
     reuse: Reuse | None = None
     takes_key: bool = False
+    cost: Callable[[ArgumentsT], Decimal] = _no_cost
 
     def __post_init__(self) -> None:
         """A call that changes the world must be made, whatever an equal one came to."""

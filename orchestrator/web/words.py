@@ -22,6 +22,7 @@ VERDICTS = {
     ApprovalStatus.PENDING: "Waits for a decision",
     ApprovalStatus.APPROVED: "Approved",
     ApprovalStatus.REJECTED: "Rejected",
+    ApprovalStatus.ANSWERED: "Answered",
     ApprovalStatus.WITHDRAWN: "Withdrawn",
 }
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")

@@ -1,6 +1,7 @@
 """Approvals are decided exactly once, by those who may, with what was asked or edited."""
 
 from functools import partial
+from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -11,16 +12,18 @@ from agents.events import store
 from agents.events.digests import digest
 from agents.lifecycle import ApprovalStatus, Risk, SessionStatus, WaitKind
 from agents.models import AgentSession, Approval, AuditEntry, SessionWait
-from agents.services import approvals, control, sessions, waits
-from agents.services.approvals import Decision, Request
-from tests.factories import make_mission, make_user, running
+from agents.roles import Role
+from agents.services import approvals, control, decisions, sessions, waits
+from agents.services.approvals import Request
+from agents.services.decisions import Decision
+from tests.factories import make_member, make_mission, make_user, running
 from tests.races import at_once
 
 QUESTION = waits.Question("i1", WaitKind.APPROVAL, "approval:publish", {}, subject="an approver", reason="risky")
 PROPOSED = {"file_name": "a.md", "content": "text"}
 
 
-def ask(session: AgentSession, allowed=("approve", "reject")) -> Approval:
+def ask(session: AgentSession, allowed=("approve", "edit", "reject")) -> Approval:
     request = Request(
         kind="approval",
         title="Publish",
@@ -32,7 +35,7 @@ def ask(session: AgentSession, allowed=("approve", "reject")) -> Approval:
     )
     with transaction.atomic():
         locked = sessions.lock(session.pk)
-        approval = approvals.request(locked, QUESTION, request)
+        (approval,) = approvals.request(locked, QUESTION, request)
         if locked.status == SessionStatus.RUNNING:
             sessions.move(locked, SessionStatus.WAITING_APPROVAL, actor=Actor("system"))
     return approval
@@ -49,8 +52,8 @@ def test_a_request_is_made_once(approval):
 
 
 def test_an_approval_queues_the_agent_with_what_was_proposed(approval):
-    user = make_user()
-    decided = approvals.decide(approval.pk, Decision("approve"), by=user, version=1)
+    user = make_member(approval.project, Role.APPROVER)
+    decided = decisions.decide(approval.pk, Decision("approve"), by=user, version=1)
     assert (decided.status, decided.edited, decided.effective) == (ApprovalStatus.APPROVED, None, PROPOSED)
     assert decided.effective_digest == digest(PROPOSED)
     assert AgentSession.objects.get(pk=approval.session_id).status == SessionStatus.QUEUED
@@ -63,25 +66,27 @@ def test_an_approval_queues_the_agent_with_what_was_proposed(approval):
 
 def test_edited_proposed_and_effective_arguments_are_kept_apart(approval):
     edited = PROPOSED | {"file_name": "b.md"}
-    decided = approvals.decide(approval.pk, Decision("approve", edited), by=make_user(), version=1)
+    decided = decisions.decide(approval.pk, Decision("approve", edited), by=make_member(approval.project), version=1)
     assert (decided.proposed, decided.edited, decided.effective) == (PROPOSED, edited, edited)
     assert SessionWait.objects.get().answer["value"]["args"] == edited
 
 
 def test_a_rejection_needs_a_reason_and_hands_it_on(approval):
     with pytest.raises(InvalidInput) as caught:
-        approvals.decide(approval.pk, Decision("reject", reason="  "), by=make_user(), version=1)
+        decisions.decide(approval.pk, Decision("reject", reason="  "), by=make_member(approval.project), version=1)
     assert "reason" in caught.value.data["fields"]
-    decided = approvals.decide(approval.pk, Decision("reject", reason="Not yet"), by=make_user(), version=1)
+    decided = decisions.decide(
+        approval.pk, Decision("reject", reason="Not yet"), by=make_member(approval.project), version=1
+    )
     assert (decided.status, decided.effective) == (ApprovalStatus.REJECTED, None)
     assert SessionWait.objects.get().answer["value"]["message"] == "Not yet"
 
 
 def test_the_second_decider_reads_who_was_first(approval):
-    winner = make_user("first")
-    approvals.decide(approval.pk, Decision("approve"), by=winner, version=1)
+    winner = make_member(approval.project, name="first")
+    decisions.decide(approval.pk, Decision("approve"), by=winner, version=1)
     with pytest.raises(AlreadyDecided, match="Approved by first") as caught:
-        approvals.decide(approval.pk, Decision("reject", reason="no"), by=make_user(), version=1)
+        decisions.decide(approval.pk, Decision("reject", reason="no"), by=make_member(approval.project), version=1)
     assert caught.value.data["by"] == "first"
     assert AuditEntry.objects.count() == 1
 
@@ -90,12 +95,12 @@ def test_the_second_decider_reads_who_was_first(approval):
 @pytest.mark.parametrize("_round", range(5))
 def test_two_people_cannot_both_decide(_round):
     approval = ask(running(make_mission()))
-    people = [make_user() for _ in range(4)]
-    decisions = [Decision("approve"), Decision("reject", reason="no")] * 2
+    people = [make_member(approval.project, Role.APPROVER) for _ in range(4)]
+    verdicts = [Decision("approve"), Decision("reject", reason="no")] * 2
     outcomes = at_once(
         *[
-            partial(approvals.decide, approval.pk, decision, by=person, version=1)
-            for person, decision in zip(people, decisions, strict=True)
+            partial(decisions.decide, approval.pk, decision, by=person, version=1)
+            for person, decision in zip(people, verdicts, strict=True)
         ]
     )
     winners = [outcome for outcome in outcomes if isinstance(outcome, Approval)]
@@ -108,19 +113,19 @@ def test_two_people_cannot_both_decide(_round):
 
 def test_a_request_that_changed_is_not_decided_by_what_was_seen(approval):
     with pytest.raises(StaleVersion):
-        approvals.decide(approval.pk, Decision("approve"), by=make_user(), version=7)
+        decisions.decide(approval.pk, Decision("approve"), by=make_member(approval.project), version=7)
     approval.refresh_from_db()
     assert approval.status == ApprovalStatus.PENDING
 
 
 def test_only_verdicts_that_the_agent_understands_are_taken(approval):
     with pytest.raises(InvalidInput, match="cannot be answered"):
-        approvals.decide(approval.pk, Decision("again"), by=make_user(), version=1)
+        decisions.decide(approval.pk, Decision("again"), by=make_member(approval.project), version=1)
 
 
 def test_what_is_not_there_is_not_found(db):
     with pytest.raises(NotFound):
-        approvals.decide(make_user().pk, Decision("approve"), by=make_user(), version=1)
+        decisions.decide(uuid4(), Decision("approve"), by=make_user(), version=1)
 
 
 def test_a_stopped_agent_takes_its_request_back(approval):
@@ -128,14 +133,14 @@ def test_a_stopped_agent_takes_its_request_back(approval):
     approval.refresh_from_db()
     assert (approval.status, approval.reason) == (ApprovalStatus.WITHDRAWN, "Enough")
     with pytest.raises(AlreadyDecided, match="Withdrawn by the system"):
-        approvals.decide(approval.pk, Decision("approve"), by=make_user(), version=1)
+        decisions.decide(approval.pk, Decision("approve"), by=make_member(approval.project), version=1)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_decision_and_a_stop_at_once_leave_one_outcome():
     approval = ask(running(make_mission()))
     decided, _ = at_once(
-        partial(approvals.decide, approval.pk, Decision("approve"), by=make_user(), version=1),
+        partial(decisions.decide, approval.pk, Decision("approve"), by=make_member(approval.project), version=1),
         partial(control.cancel, approval.session_id, actor=Actor("system"), reason="Enough"),
     )
     approval.refresh_from_db()

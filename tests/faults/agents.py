@@ -93,7 +93,7 @@ def use(state: State, runtime: Context) -> State:
 
 
 def _tool(name: str, run: Any, policy: Policy = Policy.RUN, *, idempotent: bool = False) -> Tool[Trace]:
-    return Tool(name, "1", "Change the world", Risk.LOW, policy, idempotent, Trace, run)
+    return Tool(name, "1", "Change the world", Risk.MEDIUM, policy, idempotent, Trace, run)
 
 
 def _register() -> None:

@@ -215,7 +215,7 @@ CHANGES = {
     "a verdict": ("UPDATE approvals SET verdict = 'again'", "verdict is again, by its events approve"),
     "a digest": ("UPDATE approvals SET effective_digest = ''", "effective_digest is , by its events "),
     "a request": (
-        "UPDATE approvals SET status = 'pending', decided_at = NULL",
+        "UPDATE approvals SET status = 'pending', decided_at = NULL, effective_at = NULL",
         "status is pending, by its events approved",
     ),
 }
@@ -253,11 +253,11 @@ def test_a_lost_rejection_is_written_back_and_says_that_its_reason_is_lost(missi
     root = mission("test.worker", tool="ask_to_trace")
     run_all()
     decide(make_member(root.project, Role.ADMIN), "reject", reason="Not today.")
-    execute("UPDATE approvals SET status = 'pending', decided_at = NULL, decided_by_id = NULL, reason = ''")
+    execute("UPDATE approvals SET status = 'pending', decided_at = NULL, effective_at = NULL, decided_by_id = NULL, reason = ''")
     assert events("rebuild")[0] == 0
     approval = Approval.objects.get()
     assert (approval.status, approval.reason) == ("rejected", "The reason is lost.")
-    execute("UPDATE approvals SET status = 'pending', decided_at = NULL, reason = 'Not today.'")
+    execute("UPDATE approvals SET status = 'pending', decided_at = NULL, effective_at = NULL, reason = 'Not today.'")
     assert events("rebuild")[0] == 0
     assert Approval.objects.get().reason == "Not today."
 

@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 
 from agents.models import Membership
 from agents.roles import Level, Role
-from agents.services import approvals
-from agents.services.approvals import Decision
+from agents.services import decisions
+from agents.services.decisions import Decision
 from tests.factories import make_member, make_mission
 from tests.orchestrator.web.situations import ask, delegate, end, run, say
 from tests.servers import cut_redis_connections
@@ -161,7 +161,7 @@ def test_an_open_form_is_never_overwritten_and_its_bar_closes(site, mission):
     page = live(site.open(f"/approvals/{approval.pk}/"))
     page.fill("#arg-title", "My own title")
     other = make_member(site.project, Role.APPROVER, "noor")
-    approvals.decide(approval.pk, Decision("approve", approval.proposed), by=other, version=1)
+    decisions.decide(approval.pk, Decision("approve", approval.proposed), by=other, version=1)
     expect(page.locator("#decide")).to_contain_text("This request is closed: it was decided")
     expect(page.locator("#decide")).to_contain_text("by noor")
     expect(page.locator("#verdict")).to_contain_text("Approved")

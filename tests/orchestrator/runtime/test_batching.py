@@ -13,8 +13,8 @@ from agents.lifecycle import ApprovalStatus, SessionStatus
 from agents.models import AgentSession, Approval, ToolExecution
 from agents.roles import Level
 from agents.selectors import reuse as selectors
-from agents.services import approvals
-from agents.services.approvals import Decision
+from agents.services import decisions
+from agents.services.decisions import Decision
 from orchestrator.runtime import runner, team
 from orchestrator.runtime.agent_types import graph_for
 from orchestrator.runtime.batching import Batching, Together, put_together
@@ -212,7 +212,7 @@ def test_each_call_of_a_batch_is_approved_by_itself(foreman, trace):
     while pending := Approval.objects.filter(status=ApprovalStatus.PENDING).first():
         asked.append(pending.proposed["name"])
         verdict = Decision("reject", reason="No.") if asked[-1] == "b" else Decision("approve")
-        approvals.decide(pending.pk, verdict, by=session.user, version=pending.version)
+        decisions.decide(pending.pk, verdict, by=session.user, version=pending.version)
         run_all()
     assert asked == ["a", "b", "c"]
     assert effects(trace) == ["a", "c"]

@@ -5,10 +5,10 @@ import pytest
 from agents.actor import SYSTEM
 from agents.graphs.instructions import heeding
 from agents.lifecycle import SessionStatus, WaitKind
-from agents.models import AgentSession, AgentState, Approval, SessionLease
+from agents.models import AgentSession, AgentState, Approval, SessionLease, User
 from agents.roles import Level
-from agents.services import approvals, control, subtrees
-from agents.services.approvals import Decision
+from agents.services import control, decisions, subtrees
+from agents.services.decisions import Decision
 from orchestrator.runtime import agent_types as kinds
 from orchestrator.runtime import runner
 from tests import agent_types
@@ -69,7 +69,9 @@ def test_a_message_is_read_at_the_next_step_and_kept_for_those_after_it(hearing)
 def test_a_message_to_an_agent_that_waits_does_not_change_the_step_that_waits(hearing, trace):
     runner.run_next(Level.WORKER)
     control.tell(hearing.pk, "Mind the bees", by=make_user())
-    approvals.decide(Approval.objects.get().pk, Decision("approve"), by=make_user(), version=1)
+    decisions.decide(
+        Approval.objects.get().pk, Decision("approve"), by=User.objects.get(memberships__role="admin"), version=1
+    )
     run_all()
     assert fresh(hearing).status == SessionStatus.SUCCEEDED
     assert effects(trace) == ["nothing"]
@@ -122,7 +124,7 @@ def test_a_stopped_agent_that_waited_for_a_person_asks_again_when_it_is_retried(
     run_all()
     old, new = Approval.objects.order_by("position")
     assert (old.status, new.status, new.kind) == ("withdrawn", "pending", WaitKind.APPROVAL)
-    approvals.decide(new.pk, Decision("approve"), by=make_user(), version=1)
+    decisions.decide(new.pk, Decision("approve"), by=User.objects.get(memberships__role="admin"), version=1)
     run_all()
     assert fresh(root).status == SessionStatus.SUCCEEDED
     assert effects(trace) == ["q"]

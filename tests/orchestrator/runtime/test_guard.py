@@ -8,19 +8,21 @@ from agents.actor import Actor
 from agents.errors import AlreadyDecided, InvalidInput
 from agents.lifecycle import ApprovalStatus, ExecutionStatus, SessionStatus
 from agents.models import AgentSession, Approval, SessionWait, ToolExecution
-from agents.services import approvals, control, ledger
-from agents.services.approvals import Decision
+from agents.services import control, decisions, ledger
+from agents.services.decisions import Decision
 from orchestrator.runtime import guard, runner, settling
 from orchestrator.tools.registry import tool_named
 from tests.agent_types import leave_trace, trace_by_key
-from tests.factories import make_user
+from tests.factories import make_member
 from tests.orchestrator.runtime.conftest import run_all, run_tool
 from tests.orchestrator.runtime.test_runner import Death, effects, expire, fresh, run_to_death
 from tests.races import at_once
 
 
 def decide(approval: Approval, verdict: str, **decision) -> Approval:
-    return approvals.decide(approval.pk, Decision(verdict, **decision), by=make_user(), version=approval.version)
+    return decisions.decide(
+        approval.pk, Decision(verdict, **decision), by=make_member(approval.project), version=approval.version
+    )
 
 
 def pending() -> Approval:

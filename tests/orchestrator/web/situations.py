@@ -43,7 +43,7 @@ def ask(
     call = ledger.Call(uuid4().hex, "publish_report", "1", risk, Policy.ASK, arguments, "I want to publish.")
     row = ledger.open_call(locked, call)
     question = Question(uuid4().hex, kind, "publish", {}, "an approver", f"publish_report is {risk} risk")
-    approval = approvals.request(
+    (approval,) = approvals.request(
         locked,
         question,
         approvals.Request(
@@ -53,7 +53,7 @@ def ask(
             risk=risk,
             intent="I want to publish.",
             proposed=arguments,
-            allowed=("again", "done", "stop") if kind is WaitKind.UNCERTAIN else ("approve", "reject"),
+            allowed=("again", "done", "stop") if kind is WaitKind.UNCERTAIN else ("approve", "edit", "reject"),
             execution_id=row.pk,
             schema=PUBLISH_REPORT.schema() if schema is None else schema,
             effects=({"weight": "warning", "text": "Writes one file"},),

@@ -1,0 +1,214 @@
+"""Rules that decide requests about a tool in the name of who made them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from pydantic import ValidationError
+
+from agents.access import role_in
+from agents.errors import Forbidden, InvalidInput, InvalidTransition, NotFound
+from agents.lifecycle import ApprovalStatus, DecidedBy, Risk, RuleVerdict
+from agents.models import AgentSession, Approval, ApprovalRule, SessionWait, User
+from agents.policies.conditions import Conditions, Facts
+from agents.policies.policy import Terms, messages_of
+from agents.roles import Level, Role, includes
+from agents.services import audit, deadlines, deciders, decisions
+from agents.services.decisions import Decider, Decision
+from agents.storable import is_storable
+
+LONGEST_NAME = 200  # characters
+LONGEST_FOR_HIGH_RISK = 7 * 86400  # seconds that a rule may approve calls of high risk
+LONGEST = 365 * 86400
+LOOKED_AT = 1000  # past requests of a dry run
+LOOKED_BACK = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule to be made. `conditions` are those of `agents.policies.conditions`; `seconds`: None for ever."""
+
+    tool_name: str
+    verdict: RuleVerdict
+    name: str
+    conditions: dict[str, Any]
+    reason: str = ""
+    seconds: int | None = None
+    made_from: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a rule would have done: to which past requests, and how people decided those."""
+
+    verdict: RuleVerdict
+    looked_at: int
+    hits: Sequence[Approval]
+
+    @property
+    def alike(self) -> int:
+        """How many were decided as the rule would have."""
+        return len(self.hits) - len(self.different)
+
+    @property
+    def different(self) -> Sequence[Approval]:
+        """Those that were decided otherwise, or changed before."""
+        return [one for one in self.hits if one.edited is not None or one.verdict != self.verdict]
+
+
+def parse(given: Any) -> Conditions:
+    """Conditions from JSON. Raises InvalidInput with a message for each bad field."""
+    try:
+        return Conditions.model_validate(given)
+    except ValidationError as error:
+        raise InvalidInput("The conditions do not fit.", fields=messages_of(error)) from None
+
+
+@transaction.atomic
+def make(project_id: UUID, rule: Rule, *, by: User) -> ApprovalRule:
+    """Let a rule decide from now on. Raises InvalidInput, Forbidden."""
+    conditions = parse(rule.conditions)
+    _check(rule, role_in(by, project_id), _risks(project_id, rule.tool_name))
+    made = ApprovalRule.objects.create(
+        project_id=project_id,
+        name=rule.name.strip(),
+        tool_name=rule.tool_name,
+        verdict=rule.verdict,
+        conditions=conditions.model_dump(mode="json", exclude_defaults=True),
+        reason=rule.reason.strip(),
+        owner=by,
+        made_from_id=rule.made_from,
+        expires_at=deadlines.after(rule.seconds) if rule.seconds else None,
+    )
+    made.refresh_from_db()
+    audit.record(
+        by.pk,
+        "rule.make",
+        project_id=project_id,
+        target=("rule", made.pk),
+        detail={"tool": made.tool_name, "verdict": made.verdict, "conditions": made.conditions},
+    )
+    return made
+
+
+def _check(rule: Rule, role: Role | None, risks: set[str]) -> None:
+    if role is None or not includes(role, Role.APPROVER):
+        raise Forbidden("Only who decides can make rules that decide.")
+    is_risky = Risk.HIGH in risks and rule.verdict is RuleVerdict.APPROVE
+    if is_risky and role is not Role.ADMIN:
+        raise Forbidden("Only an admin can have calls of high risk approved by a rule.")
+    if fields := {name: words for name, words in _faults(rule, is_risky=is_risky) if words}:
+        raise InvalidInput(fields=fields)
+
+
+def _faults(rule: Rule, *, is_risky: bool) -> Iterator[tuple[str, str]]:
+    """What is wrong with each field of a rule; nothing: empty."""
+    is_named = 0 < len(rule.name.strip()) <= LONGEST_NAME and is_storable(rule.name)
+    yield "name", "" if is_named else f"Give it a name of up to {LONGEST_NAME} characters."
+    is_explained = bool(rule.reason.strip()) or rule.verdict is not RuleVerdict.REJECT
+    yield "reason", "" if is_explained else "Say why, in a sentence: the agents read it."
+    if not is_storable(rule.reason):
+        yield "reason", "It has a character that cannot be stored."
+    if is_risky and not 60 <= (rule.seconds or 0) <= LONGEST_FOR_HIGH_RISK:
+        yield "seconds", "Calls of high risk are approved by a rule for a minute at least, and for seven days at most."
+    elif rule.seconds is not None and not 60 <= rule.seconds <= LONGEST:
+        yield "seconds", "A rule holds for a minute at least, and for a year at most."
+
+
+def _risks(project_id: UUID, tool_name: str) -> set[str]:
+    asked = Approval.objects.filter(project_id=project_id, tool_name=tool_name)
+    return set(asked.order_by().values_list("risk", flat=True).distinct())
+
+
+@transaction.atomic
+def revoke(rule_id: UUID, *, by: User) -> ApprovalRule:
+    """Let a rule decide nothing any more. Raises NotFound, InvalidTransition when it was revoked before."""
+    rule = ApprovalRule.objects.select_for_update(no_key=True).filter(pk=rule_id).first()
+    if rule is None:
+        raise NotFound
+    if rule.revoked_at is not None:
+        raise InvalidTransition("This rule is revoked already.")
+    ApprovalRule.objects.filter(pk=rule_id).update(revoked_at=Now(), revoked_by=by)
+    audit.record(by.pk, "rule.revoke", project_id=rule.project_id, target=("rule", rule.pk), detail={})
+    rule.refresh_from_db()
+    return rule
+
+
+def apply(session: AgentSession, wait: SessionWait, approval: Approval) -> ApprovalRule | None:
+    """Let the first rule that holds decide a new request; it, or None. The caller holds the session.
+
+    Rules that reject come before those that approve. What several people or one person must decide is left to them,
+    and a rule decides nothing that its owner could not.
+    """
+    terms = Terms.model_validate(approval.terms)
+    if not approval.tool_name or terms.people > 1 or approval.assigned_to_id is not None:
+        return None
+    known = ApprovalRule.objects.in_force().filter(project_id=approval.project_id, tool_name=approval.tool_name)
+    found = sorted(
+        known.select_related("owner"), key=lambda rule: (rule.verdict == RuleVerdict.APPROVE, rule.created_at)
+    )
+    if not found:
+        return None
+    facts = _facts(session, approval, deadlines.moment(0))
+    for rule in found:
+        if _may_decide(rule, approval) and Conditions.model_validate(rule.conditions).hold(facts):
+            _decide(session, wait, approval, rule)
+            return rule
+    return None
+
+
+def _facts(session: AgentSession, approval: Approval, at: datetime) -> Facts:
+    cost = approval.execution.cost_estimate if approval.execution else Decimal(0)
+    return Facts(
+        approval.tool_name,
+        Risk(approval.risk),
+        Level(session.level),
+        session.agent_type,
+        approval.proposed,
+        at,
+        cost,
+    )
+
+
+def _may_decide(rule: ApprovalRule, approval: Approval) -> bool:
+    is_risky = approval.risk == Risk.HIGH and rule.verdict == RuleVerdict.APPROVE
+    if rule.verdict not in approval.allowed or (is_risky and rule.expires_at is None):
+        return False
+    if is_risky and role_in(rule.owner, approval.project_id) is not Role.ADMIN:
+        return False
+    return not deciders.obstacle(approval, Terms.model_validate(approval.terms), rule.owner)
+
+
+def _decide(session: AgentSession, wait: SessionWait, approval: Approval, rule: ApprovalRule) -> None:
+    ApprovalRule.objects.filter(pk=rule.pk).update(hits=F("hits") + 1, last_hit_at=Now())
+    decision = Decision(rule.verdict, reason=rule.reason)
+    effect = decisions.checked(approval, decision)
+    decisions.conclude(session, wait, approval, decision, effect, Decider(DecidedBy.RULE, rule=rule))
+
+
+def tried(project_id: UUID, rule: Rule) -> Tried:
+    """What a rule would have done to the latest requests about its tool, and how people decided those.
+
+    Raises InvalidInput.
+    """
+    conditions = parse(rule.conditions)
+    past = list(_past(project_id, rule.tool_name))
+    hits = [one for one in past if conditions.hold(_facts(one.session, one, one.created_at))]
+    return Tried(rule.verdict, len(past), hits)
+
+
+def _past(project_id: UUID, tool_name: str) -> Iterator[Approval]:
+    decided = Approval.objects.filter(
+        project_id=project_id,
+        tool_name=tool_name,
+        decided_how=DecidedBy.PERSON,
+        decided_at__gte=Now() - LOOKED_BACK,
+        status__in=[ApprovalStatus.APPROVED, ApprovalStatus.REJECTED],
+    )
+    yield from decided.select_related("session", "execution", "decided_by").order_by("-decided_at")[:LOOKED_AT]
