@@ -10,7 +10,7 @@ from agents.errors import UnknownEvent
 from agents.events import types
 from agents.events.reading import Stored
 from agents.events.types import Event
-from agents.lifecycle import FINAL, ApprovalStatus, RunStatus, SessionStatus
+from agents.lifecycle import FINAL, ApprovalStatus, DecidedBy, RunStatus, SessionStatus
 from agents.words import CommunicationType
 
 
@@ -236,6 +236,7 @@ def _decided(state: ApprovalState, event: types.ApprovalDecided, stored: Stored)
         rule_id=event.rule_id,
         decided_by=stored.actor,
         decided_at=stored.at,
+        steps_done=state.steps_done + (event.how == DecidedBy.DEADLINE),  # the last of what its terms plan
     )
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from agents.lifecycle import Risk
 from agents.policies.parts import parts
@@ -66,7 +66,15 @@ _PATTERNS = {Comparison.LIKE, Comparison.UNLIKE}
 _BARE = {Comparison.PRESENT, Comparison.ABSENT}
 _OF_ALL = {Comparison.DIFFERS, Comparison.NONE_OF, Comparison.UNLIKE, Comparison.ABSENT}  # no part may break them
 
-Name = Annotated[str, Field(min_length=1, max_length=LONGEST)]
+
+def _storable(text: str) -> str:
+    if not is_storable(text):
+        raise ValueError("it has a character that cannot be stored")
+    return text
+
+
+Storable = AfterValidator(_storable)
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST), Storable]
 Names = Annotated[tuple[Name, ...], Field(max_length=MOST)]
 
 
@@ -92,7 +100,7 @@ class Argument(Part):
             raise ValueError(f"“{self.comparison}” needs a pattern of 1 to {LONGEST} characters")
         if self.comparison in _BARE and value is not None:
             raise ValueError(f"“{self.comparison}” needs no value")
-        if not is_storable([self.at, value]):
+        if not is_storable(value):
             raise ValueError("it has a character that cannot be stored")
         return self
 
@@ -126,7 +134,7 @@ class Hours(Part):
 
     since: time = time(0)
     until: time = time(0)
-    days: Annotated[tuple[Day, ...], Field(max_length=7)] = tuple(Day)
+    days: Annotated[tuple[Day, ...], Field(min_length=1, max_length=7)] = tuple(Day)
     zone: str = "UTC"
 
     @field_validator("zone")

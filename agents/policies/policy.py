@@ -10,14 +10,14 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from agents.errors import InvalidInput
 from agents.lifecycle import Policy, Risk
-from agents.policies.conditions import Conditions, Facts, Name, Part
+from agents.policies.conditions import Conditions, Facts, Name, Part, Storable
 from agents.roles import Role, higher
-from agents.storable import is_storable
 
 MOST_RULES = 200
 MOST_PEOPLE = 10
 UNDO_SECONDS = 5.0
 LONGEST_WAIT = 365 * 86400  # seconds
+Person = Annotated[str, Field(max_length=150), Storable]
 Seconds = Annotated[int, Field(ge=1, le=LONGEST_WAIT)]
 
 
@@ -34,7 +34,7 @@ class Escalation(Part):
 
     after: Seconds
     role: Role = Role.APPROVER
-    person: Annotated[str, Field(max_length=150)] = ""
+    person: Person = ""
 
     @field_validator("role")
     @classmethod
@@ -53,7 +53,7 @@ class Terms(Part):
 
     people: Annotated[int, Field(ge=1, le=MOST_PEOPLE)] = 1
     role: Role = Role.APPROVER
-    person: Annotated[str, Field(max_length=150)] = ""
+    person: Person = ""
     not_own: bool = False
     deadline: Seconds | None = None
     at_deadline: AtDeadline = AtDeadline.REJECT
@@ -108,7 +108,7 @@ class Rule(Part):
     policy: Policy
     when: Conditions = Conditions()
     terms: Terms | None = None
-    reason: Annotated[str, Field(max_length=500)] = ""
+    reason: Annotated[str, Field(max_length=500), Storable] = ""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -117,8 +117,6 @@ class Rule(Part):
             raise ValueError("only a rule that asks has terms")
         if self.terms and self.terms.at_deadline is AtDeadline.APPROVE and Risk.HIGH in (self.when.risks or Risk):
             raise ValueError("silence must not approve a call of high risk: let the rule say for which risks it is")
-        if not is_storable([self.name, self.reason]):
-            raise ValueError("it has a character that cannot be stored")
         return self
 
 

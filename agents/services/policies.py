@@ -1,8 +1,9 @@
 """A project's policy: its versions, what it says of a call, and what another one would have said of past calls."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +12,10 @@ from django.db.models.functions import Now
 
 from agents.errors import InvalidInput, StaleVersion
 from agents.lifecycle import Policy, Risk
-from agents.models import PolicyVersion, Project, ToolExecution, User
+from agents.models import Membership, PolicyVersion, Project, ToolExecution, User
 from agents.policies.conditions import Facts
 from agents.policies.policy import Document, Ruling, Terms, parse
-from agents.roles import Level
+from agents.roles import Level, Role, includes
 from agents.services import audit, deadlines
 from agents.storable import is_storable
 
@@ -42,9 +43,10 @@ class Ruled:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A past call of which another policy would have said something else."""
+    """A past call, what was said of it, and what another policy would have said."""
 
     call: ToolExecution
+    was: Ruling
     ruling: Ruling
 
 
@@ -62,13 +64,39 @@ def in_force(project_id: UUID) -> InForce:
     return InForce(latest.number, parse(latest.document)) if latest else InForce(None, Document())
 
 
+def checked(project_id: UUID, given: Any) -> Document:
+    """A policy for a project from JSON. Raises InvalidInput by field, also for a name of nobody who decides there."""
+    document = parse(given)
+    roles = dict(
+        Membership.objects.filter(project_id=project_id, user__is_active=True).values_list(
+            f"user__{User.USERNAME_FIELD}", "role"
+        )
+    )
+    strange = [at for at, name in _named(document) if not includes(Role(roles.get(name, Role.VIEWER)), Role.APPROVER)]
+    if strange:
+        raise InvalidInput(
+            "The policy does not fit.", fields=dict.fromkeys(strange, "Nobody of this name decides in this project.")
+        )
+    return document
+
+
+def _named(document: Document) -> Iterator[tuple[str, str]]:
+    """The people whom a policy names, each with the path to it."""
+    parts = [("terms", document.terms)]
+    parts += [(f"rules.{place}.terms", rule.terms) for place, rule in enumerate(document.rules) if rule.terms]
+    for at, terms in parts:
+        names = [(f"{at}.person", terms.person)]
+        names += [(f"{at}.escalations.{place}.person", one.person) for place, one in enumerate(terms.escalations)]
+        yield from ((path, name) for path, name in names if name)
+
+
 @transaction.atomic
 def save(project_id: UUID, given: Any, *, expected: int | None, note: str, by: User) -> PolicyVersion:
     """Put a new version in force. `expected`: the number of the one that was edited, None where there was none.
 
     Raises InvalidInput with a message for each bad field, StaleVersion when another version came before.
     """
-    document = parse(given)
+    document = checked(project_id, given)
     if len(note) > LONGEST_NOTE or not is_storable(note):
         raise InvalidInput(fields={"note": f"Say what changes in up to {LONGEST_NOTE} characters."})
     Project.objects.select_for_update(no_key=True).get(pk=project_id)
@@ -123,9 +151,10 @@ def now() -> datetime:
 def tried(project_id: UUID, given: Any, usual: dict[str, Policy]) -> Trial:
     """Which of the latest calls another policy would have treated otherwise. `usual`: the tools' own policies.
 
-    Raises InvalidInput.
+    Otherwise is also: people are asked on other terms. Raises InvalidInput.
     """
-    document = parse(given)
+    document = checked(project_id, given)
+    earlier = cache(lambda number: _document(project_id, number))
     past = ToolExecution.objects.filter(
         project_id=project_id,
         kept_from__isnull=True,
@@ -133,8 +162,26 @@ def tried(project_id: UUID, given: Any, usual: dict[str, Policy]) -> Trial:
         created_at__gte=Now() - LOOKED_BACK,
     )
     calls = list(past.select_related("session", "session__root").order_by("-created_at")[:LOOKED_AT])
-    rulings = [(call, document.ruling(_facts(call), usual.get(call.tool_name, Policy(call.policy)))) for call in calls]
-    return Trial(len(calls), [Change(call, found) for call, found in rulings if found.policy != call.policy])
+    found = [
+        Change(
+            call,
+            _ruling_on(call, earlier(call.policy_version)),
+            document.ruling(_facts(call), usual.get(call.tool_name, Policy(call.policy))),
+        )
+        for call in calls
+    ]
+    return Trial(len(calls), [one for one in found if _is_otherwise(one.was, one.ruling)])
+
+
+def _ruling_on(call: ToolExecution, document: Document) -> Ruling:
+    """What was said of a call by the version that stands on it."""
+    named = document.rule_named(call.policy_rule)
+    terms = named.terms if named and named.terms else document.terms
+    return Ruling(Policy(call.policy), terms, call.policy_rule, named.reason if named else "")
+
+
+def _is_otherwise(was: Ruling, now: Ruling) -> bool:
+    return was.policy != now.policy or (was.policy is Policy.ASK and was.terms != now.terms)
 
 
 def _facts(call: ToolExecution) -> Facts:

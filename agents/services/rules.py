@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from agents.access import role_in
 from agents.errors import Forbidden, InvalidInput, InvalidTransition, NotFound
-from agents.lifecycle import ApprovalStatus, DecidedBy, Risk, RuleVerdict
+from agents.lifecycle import ApprovalStatus, DecidedBy, Risk, RuleVerdict, WaitKind
 from agents.models import AgentSession, Approval, ApprovalRule, SessionWait, User
 from agents.policies.conditions import Conditions, Facts
 from agents.policies.policy import Terms, messages_of
@@ -24,23 +24,29 @@ from agents.services.decisions import Decider, Decision
 from agents.storable import is_storable
 
 LONGEST_NAME = 200  # characters
+LONGEST_REASON = 500
 LONGEST_FOR_HIGH_RISK = 7 * 86400  # seconds that a rule may approve calls of high risk
 LONGEST = 365 * 86400
+_CALLS = (WaitKind.APPROVAL, WaitKind.FOREIGN)
 LOOKED_AT = 1000  # past requests of a dry run
 LOOKED_BACK = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule to be made. `conditions` are those of `agents.policies.conditions`; `seconds`: None for ever."""
+    """A rule to be made. `conditions`: as in `agents.policies.conditions`, without tools. `seconds`: None for ever.
+
+    `risk` is the tool's own, where that is known.
+    """
 
     tool_name: str
     verdict: RuleVerdict
     name: str
-    conditions: dict[str, Any]
+    conditions: Any
     reason: str = ""
     seconds: int | None = None
     made_from: UUID | None = None
+    risk: Risk | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +68,10 @@ class Tried:
         return [one for one in self.hits if one.edited is not None or one.verdict != self.verdict]
 
 
-def parse(given: Any) -> Conditions:
-    """Conditions from JSON. Raises InvalidInput with a message for each bad field."""
-    try:
-        return Conditions.model_validate(given)
-    except ValidationError as error:
-        raise InvalidInput("The conditions do not fit.", fields=messages_of(error)) from None
-
-
 @transaction.atomic
 def make(project_id: UUID, rule: Rule, *, by: User) -> ApprovalRule:
-    """Let a rule decide from now on. Raises InvalidInput, Forbidden."""
-    conditions = parse(rule.conditions)
-    _check(rule, role_in(by, project_id), _risks(project_id, rule.tool_name))
+    """Let a rule decide from now on. Raises InvalidInput with a message for each bad field, Forbidden."""
+    conditions = _checked(project_id, rule, by)
     made = ApprovalRule.objects.create(
         project_id=project_id,
         name=rule.name.strip(),
@@ -97,28 +94,58 @@ def make(project_id: UUID, rule: Rule, *, by: User) -> ApprovalRule:
     return made
 
 
-def _check(rule: Rule, role: Role | None, risks: set[str]) -> None:
+def _checked(project_id: UUID, rule: Rule, by: User) -> Conditions:
+    role = role_in(by, project_id)
     if role is None or not includes(role, Role.APPROVER):
         raise Forbidden("Only who decides can make rules that decide.")
-    is_risky = Risk.HIGH in risks and rule.verdict is RuleVerdict.APPROVE
+    conditions, fields = _parsed(rule.conditions)
+    is_risky = _is_risky(project_id, rule, conditions)
     if is_risky and role is not Role.ADMIN:
         raise Forbidden("Only an admin can have calls of high risk approved by a rule.")
-    if fields := {name: words for name, words in _faults(rule, is_risky=is_risky) if words}:
-        raise InvalidInput(fields=fields)
+    fields |= {name: words for name, words in _faults(rule, is_risky=is_risky) if words}
+    if fields:
+        raise InvalidInput("The rule does not fit.", fields=fields)
+    return conditions
+
+
+def _parsed(given: Any) -> tuple[Conditions, dict[str, str]]:
+    """Conditions from JSON, and what is wrong with each field of them; then they are those of everything."""
+    try:
+        conditions = Conditions.model_validate(given)
+    except ValidationError as error:
+        return Conditions(), {f"conditions.{at}".removesuffix("."): words for at, words in messages_of(error).items()}
+    return conditions, {"conditions.tools": "A rule is for one tool."} if conditions.tools else {}
+
+
+def _is_risky(project_id: UUID, rule: Rule, conditions: Conditions) -> bool:
+    """Might it approve a call of high risk?"""
+    if rule.verdict is not RuleVerdict.APPROVE or (conditions.risks and Risk.HIGH not in conditions.risks):
+        return False
+    return rule.risk is Risk.HIGH or (is_storable(rule.tool_name) and Risk.HIGH in _risks(project_id, rule.tool_name))
 
 
 def _faults(rule: Rule, *, is_risky: bool) -> Iterator[tuple[str, str]]:
     """What is wrong with each field of a rule; nothing: empty."""
-    is_named = 0 < len(rule.name.strip()) <= LONGEST_NAME and is_storable(rule.name)
-    yield "name", "" if is_named else f"Give it a name of up to {LONGEST_NAME} characters."
-    is_explained = bool(rule.reason.strip()) or rule.verdict is not RuleVerdict.REJECT
-    yield "reason", "" if is_explained else "Say why, in a sentence: the agents read it."
-    if not is_storable(rule.reason):
-        yield "reason", "It has a character that cannot be stored."
+    yield "name", "" if _is_short(rule.name) else f"Give it a name of up to {LONGEST_NAME} characters."
+    yield "tool_name", "" if _is_short(rule.tool_name) else "Name the tool that it is for."
+    yield "reason", _fault_of_reason(rule)
     if is_risky and not 60 <= (rule.seconds or 0) <= LONGEST_FOR_HIGH_RISK:
         yield "seconds", "Calls of high risk are approved by a rule for a minute at least, and for seven days at most."
     elif rule.seconds is not None and not 60 <= rule.seconds <= LONGEST:
         yield "seconds", "A rule holds for a minute at least, and for a year at most."
+
+
+def _is_short(name: str) -> bool:
+    return 0 < len(name.strip()) <= LONGEST_NAME and is_storable(name)
+
+
+def _fault_of_reason(rule: Rule) -> str:
+    if not is_storable(rule.reason):
+        return "It has a character that cannot be stored."
+    if len(rule.reason) > LONGEST_REASON:
+        return f"Say it in up to {LONGEST_REASON} characters."
+    is_missing = rule.verdict is RuleVerdict.REJECT and not rule.reason.strip()
+    return "Say why, in a sentence: the agents read it." if is_missing else ""
 
 
 def _risks(project_id: UUID, tool_name: str) -> set[str]:
@@ -146,9 +173,6 @@ def apply(session: AgentSession, wait: SessionWait, approval: Approval) -> Appro
     Rules that reject come before those that approve. What several people or one person must decide is left to them,
     and a rule decides nothing that its owner could not.
     """
-    terms = Terms.model_validate(approval.terms)
-    if not approval.tool_name or terms.people > 1 or approval.assigned_to_id is not None:
-        return None
     known = ApprovalRule.objects.in_force().filter(project_id=approval.project_id, tool_name=approval.tool_name)
     found = sorted(
         known.select_related("owner"), key=lambda rule: (rule.verdict == RuleVerdict.APPROVE, rule.created_at)
@@ -157,7 +181,8 @@ def apply(session: AgentSession, wait: SessionWait, approval: Approval) -> Appro
         return None
     facts = _facts(session, approval, deadlines.moment(0))
     for rule in found:
-        if _may_decide(rule, approval) and Conditions.model_validate(rule.conditions).hold(facts):
+        may = _may_decide(RuleVerdict(rule.verdict), approval, rule.owner, ends=rule.expires_at is not None)
+        if may and Conditions.model_validate(rule.conditions).hold(facts) and _hits(rule):
             _decide(session, wait, approval, rule)
             return rule
     return None
@@ -176,30 +201,48 @@ def _facts(session: AgentSession, approval: Approval, at: datetime) -> Facts:
     )
 
 
-def _may_decide(rule: ApprovalRule, approval: Approval) -> bool:
-    is_risky = approval.risk == Risk.HIGH and rule.verdict == RuleVerdict.APPROVE
-    if rule.verdict not in approval.allowed or (is_risky and rule.expires_at is None):
+def _may_decide(verdict: RuleVerdict, approval: Approval, owner: User, *, ends: bool) -> bool:
+    """May a rule of this person decide so? What is no call, or needs two people or just one, it may not."""
+    terms = Terms.model_validate(approval.terms)
+    if approval.kind not in _CALLS or not approval.tool_name or verdict not in approval.allowed:
         return False
-    if is_risky and role_in(rule.owner, approval.project_id) is not Role.ADMIN:
+    if terms.people > 1 or terms.person or approval.assigned_to_id is not None or not owner.is_active:
         return False
-    return not deciders.obstacle(approval, Terms.model_validate(approval.terms), rule.owner)
+    is_risky = approval.risk == Risk.HIGH and verdict is RuleVerdict.APPROVE
+    if is_risky and not (ends and role_in(owner, approval.project_id) is Role.ADMIN):
+        return False
+    return not deciders.obstacle(approval, terms, owner)
+
+
+def _hits(rule: ApprovalRule) -> bool:
+    """Count that it decides; False if it was revoked since it was read."""
+    still = ApprovalRule.objects.in_force().filter(pk=rule.pk)
+    return bool(still.update(hits=F("hits") + 1, last_hit_at=Now()))
 
 
 def _decide(session: AgentSession, wait: SessionWait, approval: Approval, rule: ApprovalRule) -> None:
-    ApprovalRule.objects.filter(pk=rule.pk).update(hits=F("hits") + 1, last_hit_at=Now())
     decision = Decision(rule.verdict, reason=rule.reason)
     effect = decisions.checked(approval, decision)
     decisions.conclude(session, wait, approval, decision, effect, Decider(DecidedBy.RULE, rule=rule))
 
 
-def tried(project_id: UUID, rule: Rule) -> Tried:
-    """What a rule would have done to the latest requests about its tool, and how people decided those.
+def tried(project_id: UUID, rule: Rule, *, by: User) -> Tried:
+    """What a rule of this person would have done to the latest requests about its tool, and how people decided those.
 
-    Raises InvalidInput.
+    Raises InvalidInput with a message for each bad field of what it decides, not of its name or reason.
     """
-    conditions = parse(rule.conditions)
+    conditions, fields = _parsed(rule.conditions)
+    if not _is_short(rule.tool_name):
+        fields["tool_name"] = "Name the tool that it is for."
+    if fields:
+        raise InvalidInput("The rule does not fit.", fields=fields)
     past = list(_past(project_id, rule.tool_name))
-    hits = [one for one in past if conditions.hold(_facts(one.session, one, one.created_at))]
+    hits = [
+        one
+        for one in past
+        if conditions.hold(_facts(one.session, one, one.created_at))
+        and _may_decide(rule.verdict, one, by, ends=rule.seconds is not None)
+    ]
     return Tried(rule.verdict, len(past), hits)
 
 

@@ -253,7 +253,10 @@ def test_a_lost_rejection_is_written_back_and_says_that_its_reason_is_lost(missi
     root = mission("test.worker", tool="ask_to_trace")
     run_all()
     decide(make_member(root.project, Role.ADMIN), "reject", reason="Not today.")
-    execute("UPDATE approvals SET status = 'pending', decided_at = NULL, effective_at = NULL, decided_by_id = NULL, reason = ''")
+    execute(
+        "UPDATE approvals SET status = 'pending', decided_at = NULL, effective_at = NULL, decided_by_id = NULL,"
+        " reason = ''"
+    )
     assert events("rebuild")[0] == 0
     approval = Approval.objects.get()
     assert (approval.status, approval.reason) == ("rejected", "The reason is lost.")
