@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from agents.errors import Forbidden, NotFound
-from agents.models import AgentSession, Approval, DeadLetter, Membership, Project, User
+from agents.models import AgentSession, Approval, ApprovalRule, DeadLetter, Membership, Project, User
 from agents.roles import Role, includes
 
 
@@ -47,6 +47,15 @@ def approval_for(user: User, approval_id: UUID, *, role: Role = Role.VIEWER) -> 
         raise NotFound
     _check(user, approval.project_id, role)
     return approval
+
+
+def rule_for(user: User, rule_id: UUID, *, role: Role = Role.VIEWER) -> ApprovalRule:
+    """The rule that decides requests, likewise."""
+    rule = ApprovalRule.objects.select_related("owner", "project", "revoked_by").filter(pk=rule_id).first()
+    if rule is None:
+        raise NotFound
+    _check(user, rule.project_id, role)
+    return rule
 
 
 def letter_for(user: User, letter_id: UUID, *, role: Role = Role.VIEWER) -> DeadLetter:

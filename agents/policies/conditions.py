@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property
+from math import isfinite
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -102,6 +103,8 @@ class Argument(Part):
             raise ValueError(f"“{self.comparison}” needs no value")
         if not is_storable(value):
             raise ValueError("it has a character that cannot be stored")
+        if not _is_finite(value):
+            raise ValueError("it has a number that is none")
         return self
 
     def holds(self, arguments: dict[str, Any]) -> bool:
@@ -188,6 +191,15 @@ def _is_named(name: str, patterns: tuple[str, ...]) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_finite(value: Any) -> bool:
+    """Is each number in a JSON value one that JSON has?"""
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or isfinite(value)
 
 
 def _contains(one: Any, value: Any) -> bool:

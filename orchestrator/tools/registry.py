@@ -17,6 +17,11 @@ def register(tool: Tool[Any]) -> None:
     _TOOLS[tool.name] = tool
 
 
+def tools() -> list[Tool[Any]]:
+    """All of them, by name."""
+    return [_TOOLS[name] for name in sorted(_TOOLS)]
+
+
 def tool_named(name: str) -> Tool[Any]:
     """The tool. Raises NotFound."""
     try:

@@ -110,6 +110,11 @@ def test_of_savers_at_once_one_wins_and_the_others_are_told(expected):
     assert PolicyVersion.objects.count() == (expected or 0) + 1
 
 
+def when(comparison: str, value: Any) -> dict[str, Any]:
+    condition = {"at": "cents", "comparison": comparison, "value": value}
+    return {"rules": [{"name": "a", "policy": "run", "when": {"arguments": [condition]}}]}
+
+
 @pytest.mark.parametrize(
     ("given", "field"),
     [
@@ -118,6 +123,9 @@ def test_of_savers_at_once_one_wins_and_the_others_are_told(expected):
         ({"rules": [{"name": "a", "policy": "run", "when": {"agents": ["\ud800"]}}]}, "rules.0.when.agents.0"),
         ({"rules": [{"name": "a", "policy": "run", "when": {"hours": {"days": []}}}]}, "rules.0.when.hours.days"),
         ({"terms": {"person": "a\0"}}, "terms.person"),
+        (when("at_least", float("inf")), "rules.0.when.arguments.0"),
+        (when("at_most", float("nan")), "rules.0.when.arguments.0"),
+        (when("one_of", [1, {"a": float("inf")}]), "rules.0.when.arguments.0"),
         ({"terms": {"escalations": [{"after": 9, "person": "\0"}]}}, "terms.escalations.0.person"),
     ],
 )

@@ -9,26 +9,30 @@ from django.contrib.staticfiles import finders
 
 from agents.actor import SYSTEM
 from agents.ids import new_id
-from agents.lifecycle import RewindKind, SessionStatus
-from agents.roles import Level
-from agents.services import letters, rewinds
+from agents.lifecycle import RewindKind, RuleVerdict, SessionStatus
+from agents.models import ApprovalRule, Membership
+from agents.roles import Level, Role
+from agents.services import letters, policies, rewinds, rules
 from agents.services.letters import Reason
 from agents.services.rewinds import Request
+from agents.services.rules import Rule
 from memory.models import MissionPassage, MissionSource
 from memory.services import memories
 from memory.services.memories import Note
 from memory.words import MemoryType, SourceOrigin
 from orchestrator.conf import BreakerLimits
 from orchestrator.resilience.breakers import Breaker
-from tests.factories import make_mission
+from tests.factories import make_member, make_mission
 from tests.orchestrator.runtime.rewinds import head, start_of
 from tests.orchestrator.web.rewinding import make_agent
 from tests.orchestrator.web.situations import ask, delegate, end, run, say
+from tests.orchestrator.web.test_rule_words import WHOLE
 from tests.orchestrator.web.test_session_state import save
 
 PAGES = (
     "now", "now filtered", "missions", "mission", "messages", "tools", "sources", "result", "new mission", "approvals",
     "decided", "empty approvals", "session", "edit", "fork", "replay", "rollback", "held", "import",
+    "policy", "edit policy", "policy fault", "rules", "rule", "new rule",
     "memory", "memory search", "source", "system", "dead letters", "sign in",
     "not found",
 )  # fmt: skip
@@ -70,6 +74,7 @@ def addresses(site, trace):
     asked = Request(new_id(), RewindKind.ROLLBACK, head(held), head(held))
     rewinds.begin(held.pk, asked, by=site.user)
     fail_for_good(one, two)
+    rule = make_rules(site, approval)
     tabs = {tab: f"/missions/{mission.pk}/?tab={tab}" for tab in ("messages", "tools", "sources")}
     return tabs | {
         "now": "/", "now filtered": "/?status=waiting", "missions": "/missions/", "mission": f"/missions/{mission.pk}/",
@@ -77,9 +82,31 @@ def addresses(site, trace):
         "decided": f"/approvals/{old.pk}/", "empty approvals": "/approvals/?risk=low", "session": f"/agents/{one.pk}/",
         "memory": "/memory/", "memory search": "/memory/?q=sulfur", "source": f"/passages/{passage.pk}/?quote=words",
         **{kind: f"/agents/{rewound.pk}/{kind}/?at={at}" for kind in ("edit", "fork", "replay", "rollback")},
+        "policy": "/policy/", "edit policy": "/policy/edit/", "policy fault": "/policy/edit/?from=1",
+        "rules": "/rules/", "rule": f"/rules/{rule.pk}/", "new rule": f"/rules/new/?from={approval.pk}",
         "system": "/system/", "dead letters": "/system/letters/?all=1",
         "held": f"/agents/{held.pk}/", "import": "/agents/import/", "sign in": "/login/", "not found": "/nothing/",
     }  # fmt: skip
+
+
+def make_rules(site, approval) -> ApprovalRule:
+    """A policy of two versions, and rules that decide; the person who looks may edit all of it."""
+    Membership.objects.filter(user=site.user).update(role=Role.ADMIN)
+    make_member(site.project, Role.APPROVER, "olga")
+    for number, given in enumerate((WHOLE, {**WHOLE, "rules": WHOLE["rules"][:2]})):
+        policies.save(site.project.pk, given, expected=number or None, note="So it is better.", by=site.user)
+    gone, made = (
+        rules.make(
+            site.project.pk,
+            Rule(
+                "publish_report", RuleVerdict.REJECT, "A name that is rather long for one", {}, "No.", 3600, approval.pk
+            ),
+            by=site.user,
+        )
+        for _ in range(2)
+    )
+    rules.revoke(gone.pk, by=site.user)
+    return made
 
 
 def fail_for_good(*sessions) -> None:
