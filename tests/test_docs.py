@@ -1,13 +1,21 @@
 """What the documents claim is so."""
 
+import json
 import re
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from agents import lifecycle
+from agents.lifecycle import Policy, Risk
+from agents.policies import policy
+from agents.policies.conditions import Comparison, Conditions, Facts, Hours
+from agents.policies.policy import AtDeadline, Terms
 from agents.roles import Level
 from agents.services.communications import MAY_TELL, Direction
 from orchestrator.env import BASE_DIR
+from orchestrator.web import rule_words
 
 DOCS = BASE_DIR / "docs"
 TABLES = {
@@ -42,6 +50,39 @@ def test_the_coordination_page_shows_who_may_say_what_to_whom():
         for direction, shown in zip((Direction.UP, Direction.PEERS, Direction.DOWN), rows[level], strict=True):
             allowed = {kind.replace("_", " ") for kind, where in MAY_TELL[level].items() if direction in where}
             assert shown == allowed, (level, direction)
+
+
+def documented_policy() -> policy.Document:
+    """The example of the page for those who write policies."""
+    (example,) = re.findall(r"```json\n(.*?)```", (DOCS / "policies.md").read_text(), re.DOTALL)
+    return policy.parse(json.loads(example))
+
+
+def documented_calls() -> list[list[str]]:
+    """The calls below it: tool, cents, level, time of day, what happens, rule."""
+    page = (DOCS / "policies.md").read_text().split("## Conditions")[0]
+    rows = re.findall(r"^\| (\w+) \| (\d+) \| (\w+) \| ([\d:]+) \| (.*?) \| (.*?) ?\|$", page, re.MULTILINE)
+    return [list(row) for row in rows]
+
+
+@pytest.mark.parametrize("call", documented_calls(), ids=" ".join)
+def test_the_example_of_a_policy_says_what_its_page_claims(call):
+    tool, cents, level, at, what, rule = call
+    moment = datetime.combine(date(2026, 11, 20), time.fromisoformat(at), ZoneInfo("Europe/Berlin"))
+    facts = Facts(tool, Risk.MEDIUM, Level(level), "bank.clerk", {"cents": int(cents)}, moment)
+    for usual in Policy:
+        ruling = documented_policy().ruling(facts, usual)
+        whom = f" {rule_words.whom(ruling.terms)}" if ruling.policy is Policy.ASK else ""
+        said = f"{ruling.policy}{whom}" if ruling.rule else "the tool's own policy"
+        assert (said, ruling.rule) == (what, rule)
+        assert ruling.rule or ruling.policy is usual
+
+
+def test_the_page_on_policies_names_all_that_can_be_written():
+    page = (DOCS / "policies.md").read_text()
+    assert len(documented_calls()) > 4
+    fields = [*Conditions.model_fields, *Hours.model_fields, *Terms.model_fields]
+    assert [name for name in (*fields, *Comparison, *AtDeadline) if f"`{name}`" not in page] == []
 
 
 def test_links_between_documents_lead_somewhere():

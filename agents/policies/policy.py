@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -178,5 +179,6 @@ def _deciding(role: Role) -> Role:
 
 
 def _message(part: Any) -> str:
-    text = str(part["msg"]).removeprefix("Value error, ")
+    text = re.sub(r"^(String|Input|Value|Tuple|Decimal input) should", "it should", str(part["msg"]))
+    text = text.removeprefix("Value error, ")
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

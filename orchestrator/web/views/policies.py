@@ -215,4 +215,4 @@ def _ruling(ruling: Any) -> str:
     """Run, Refuse, or whom it asks."""
     if ruling.policy is not Policy.ASK:
         return rule_words.OUTCOMES[ruling.policy]
-    return "; ".join([f"Ask {rule_words.whom(ruling.terms)}", *rule_words.terms(ruling.terms)])
+    return ". ".join([f"Ask {rule_words.whom(ruling.terms)}", *rule_words.terms(ruling.terms)])

@@ -32,7 +32,7 @@ from tests.orchestrator.web.test_session_state import save
 PAGES = (
     "now", "now filtered", "missions", "mission", "messages", "tools", "sources", "result", "new mission", "approvals",
     "decided", "empty approvals", "session", "edit", "fork", "replay", "rollback", "held", "import",
-    "policy", "edit policy", "policy fault", "rules", "rule", "new rule",
+    "policy", "edit policy", "rules", "rule", "new rule",
     "memory", "memory search", "source", "system", "dead letters", "sign in",
     "not found",
 )  # fmt: skip
@@ -82,7 +82,7 @@ def addresses(site, trace):
         "decided": f"/approvals/{old.pk}/", "empty approvals": "/approvals/?risk=low", "session": f"/agents/{one.pk}/",
         "memory": "/memory/", "memory search": "/memory/?q=sulfur", "source": f"/passages/{passage.pk}/?quote=words",
         **{kind: f"/agents/{rewound.pk}/{kind}/?at={at}" for kind in ("edit", "fork", "replay", "rollback")},
-        "policy": "/policy/", "edit policy": "/policy/edit/", "policy fault": "/policy/edit/?from=1",
+        "policy": "/policy/", "edit policy": "/policy/edit/?from=1",
         "rules": "/rules/", "rule": f"/rules/{rule.pk}/", "new rule": f"/rules/new/?from={approval.pk}",
         "system": "/system/", "dead letters": "/system/letters/?all=1",
         "held": f"/agents/{held.pk}/", "import": "/agents/import/", "sign in": "/login/", "not found": "/nothing/",
@@ -92,7 +92,8 @@ def addresses(site, trace):
 def make_rules(site, approval) -> ApprovalRule:
     """A policy of two versions, and rules that decide; the person who looks may edit all of it."""
     Membership.objects.filter(user=site.user).update(role=Role.ADMIN)
-    make_member(site.project, Role.APPROVER, "olga")
+    for name in ("olga", "ada"):
+        make_member(site.project, Role.APPROVER, name)
     for number, given in enumerate((WHOLE, {**WHOLE, "rules": WHOLE["rules"][:2]})):
         policies.save(site.project.pk, given, expected=number or None, note="So it is better.", by=site.user)
     gone, made = (

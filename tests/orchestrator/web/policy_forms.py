@@ -9,7 +9,8 @@ class _Fields(HTMLParser):
 
     def __init__(self, form_id: str) -> None:
         super().__init__()
-        self.form_id, self.sent = form_id, {}
+        self.form_id = form_id
+        self.sent: dict[str, list[str]] = {}
         self._inside = False
         self._open = self._select = ""
         self._text: list[str] = []

@@ -120,7 +120,7 @@ def test_a_value_comes_back_from_its_text(comparison, value):
     assert type(rule_texts.value(comparison, rule_texts.value_text(comparison, value))) is type(value)
 
 
-WHOLE = {
+WHOLE: dict[str, Any] = {
     "rules": [
         {
             "name": "all of it",
