@@ -8,7 +8,7 @@ from datetime import datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cache, cached_property
 from math import isfinite
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -132,6 +132,12 @@ class Day(StrEnum):
 _DAYS = list(Day)
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """Read from many files, so only once: each call of a tool reads a policy."""
+    return frozenset(available_timezones())
+
+
 class Hours(Part):
     """A time of day on some days, in a time zone; until an earlier hour than it begins: into the next day."""
 
@@ -143,7 +149,7 @@ class Hours(Part):
     @field_validator("zone")
     @classmethod
     def _is_known(cls, zone: str) -> str:
-        if zone not in available_timezones():
+        if zone not in _zones():
             raise ValueError(f"there is no time zone {zone!r}")
         return zone
 
