@@ -365,3 +365,12 @@ def test_the_door_asks_for_the_role_whoever_comes(project):
     for refused in (actions.in_force, partial(actions.tried, given={})):
         with pytest.raises(NotFound):
             refused(stranger, project.pk)
+
+
+def test_a_form_is_of_the_project_that_it_was_opened_in(admin, admin_page, project):
+    opened = press(admin_page, admin_page.get(EDIT), "add:rules")
+    other = make_project(admin)
+    admin_page.post(reverse("use_project"), {"project": str(other.pk)})
+    assert f"agent of {other.name}" in text(admin_page.get(reverse("policy")))
+    assert press(admin_page, opened, "save", **{"rules.0.name": "mine"}).status_code == 302
+    assert (bool(stored(project)), stored(other)) == (True, None)

@@ -1,8 +1,10 @@
 """Approval rules in the browser: made by who decides, tried before, revoked by their owner or an admin."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 from django.urls import reverse
 
 from agents.errors import Forbidden, NotFound
@@ -244,3 +246,26 @@ def test_the_door_asks_for_the_role_whoever_comes(project):
             actions.tried(who, project.pk, **known)
     with pytest.raises(NotFound):
         actions.tried_again(stranger, make(project, make_member(project)).pk)
+
+
+def test_hits_are_brought_up_to_date_on_the_open_page(page, project, approver):
+    made = make(project, approver)
+    for number in range(2):
+        part = text(page.get(reverse("rules") + "?r=rules"))
+        assert f'data-l="Hits">{number}<' in part
+        ask(make_mission(project, approver))
+    page.post(reverse("revoke_rule", args=[made.pk]))
+    assert "No rule decides anything" in text(page.get(reverse("rules") + "?r=rules"))
+
+
+def test_an_expired_rule_is_listed_among_those_that_are_over(page, project, approver):
+    made = make(project, approver, seconds=3600)
+    ApprovalRule.objects.filter(pk=made.pk).update(
+        created_at=Now() - timedelta(hours=2), expires_at=Now() - timedelta(hours=1)
+    )
+    shown = text(page.get(reverse("rules")))
+    assert "No rule decides anything" in shown
+    assert "Always" in shown.split("Revoked and expired")[1]
+    one = text(page.get(reverse("rule", args=[made.pk])))
+    assert "Expired" in one
+    assert "Revoke it" not in one
