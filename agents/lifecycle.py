@@ -122,7 +122,10 @@ EXECUTION_TRANSITIONS: Mapping[ExecutionStatus, frozenset[ExecutionStatus]] = {
     # completed at once: by the kept result of an equal call
     ExecutionStatus.PENDING: frozenset({ExecutionStatus.RUNNING, ExecutionStatus.REFUSED, ExecutionStatus.COMPLETED}),
     # running again: an idempotent tool, or a person's word, after the attempt that ran it died
-    ExecutionStatus.RUNNING: frozenset({ExecutionStatus.RUNNING, ExecutionStatus.COMPLETED, ExecutionStatus.FAILED}),
+    # pending again: the tool asks somebody by itself before it does anything
+    ExecutionStatus.RUNNING: frozenset(
+        {ExecutionStatus.RUNNING, ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.PENDING}
+    ),
     ExecutionStatus.FAILED: frozenset({ExecutionStatus.RUNNING}),
     ExecutionStatus.COMPLETED: frozenset(),
     ExecutionStatus.REFUSED: frozenset(),

@@ -24,3 +24,8 @@ class OrchestratorConfig(AppConfig):
         presence.announce()
         for module in environment().agent_modules:
             import_module(module)
+        if environment().graphs:  # what they are imported with is large
+            from orchestrator.runtime import imported_graphs
+
+            for file in environment().graphs:
+                imported_graphs.register(file)

@@ -105,6 +105,9 @@ class Environment(BaseSettings):
     agent_modules: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Python modules that register further agents and tools, comma separated."
     )
+    graphs: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="LangGraph's own files, langgraph.json, whose graphs become agents, comma separated."
+    )
     lease_seconds: float = Field(6, ge=0.5, le=600, description="How long a claim lasts without a heartbeat.")
     heartbeat_seconds: float = Field(2, ge=0.1, le=60, description="Time between heartbeats of a worker.")
     sweep_seconds: float = Field(1, ge=0.1, le=60, description="Time between the sweeper's rounds.")
@@ -150,6 +153,12 @@ class Environment(BaseSettings):
         """A relative folder is meant from where the command was given; child processes run elsewhere."""
         return value.expanduser().absolute()
 
+    @field_validator("graphs")
+    @classmethod
+    def all_absolute(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        """As the folder of what is kept."""
+        return tuple(path.expanduser().absolute() for path in value)
+
     @field_validator("state_key", "old_state_keys")
     @classmethod
     def long_enough(cls, value: SecretStr | tuple[SecretStr, ...] | None) -> SecretStr | tuple[SecretStr, ...] | None:
@@ -169,7 +178,9 @@ class Environment(BaseSettings):
                 raise ValueError(f"a rate looks like openai:gpt-5-mini=60/m, with s, m or h; {rate} does not")
         return value
 
-    @field_validator("allowed_hosts", "source_roots", "agent_modules", "old_state_keys", "rates", mode="before")
+    @field_validator(
+        "allowed_hosts", "source_roots", "agent_modules", "graphs", "old_state_keys", "rates", mode="before"
+    )
     @classmethod
     def split(cls, value: object) -> object:
         """Comma separated text becomes a tuple."""

@@ -261,6 +261,16 @@ def complete(
 
 
 @transaction.atomic
+def put_back(row: ToolExecution, attempt: int) -> None:
+    """The tool has asked somebody and done nothing yet: it is run again once there is an answer."""
+    changed = ToolExecution.objects.filter(pk=row.pk, status=ExecutionStatus.RUNNING, attempt=attempt).update(
+        status=ExecutionStatus.PENDING, started_at=None
+    )
+    if changed:
+        _record(row, ExecutionStatus.PENDING)
+
+
+@transaction.atomic
 def fail(row: ToolExecution, attempt: int, error: str, *, actor: Actor | None = None) -> None:
     """The tool raised an error: nothing is in doubt, and it may be tried again."""
     changed = ToolExecution.objects.filter(pk=row.pk, status=ExecutionStatus.RUNNING, attempt=attempt).update(

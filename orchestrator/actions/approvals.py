@@ -28,6 +28,7 @@ from agents.services import (
     subtrees,
 )
 from agents.services.decisions import Decision
+from orchestrator.runtime.agent_types import agent_type
 from orchestrator.runtime.guard import caller_of
 from orchestrator.tools.registry import tool_named
 from orchestrator.tools.tool import Tool
@@ -93,7 +94,11 @@ def _checked(approval: Approval, decision: Decision) -> tuple[Decision, Terms | 
         return decision, None
     name = decision.tool or approval.tool_name
     tool = _tool(name)
+    if name != approval.tool_name and not _has(approval, name, tool):
+        raise InvalidInput(fields={"": f"The agent has no tool “{name}”."})
     given = approval.proposed if decision.arguments is None else decision.arguments
+    if not isinstance(given, dict):
+        raise InvalidInput(fields={"": "The arguments must be an object."})
     cost = Decimal(0)
     if approval.execution is not None and not approval.form and tool is not None:
         parsed = tool.check(caller_of(approval.session, approval.execution), given)
@@ -110,6 +115,17 @@ def _tool(name: str) -> Tool[Any] | None:
         return tool_named(name)
     except NotFound:
         return None
+
+
+def _has(approval: Approval, name: str, tool: Tool[Any] | None) -> bool:
+    """Could the agent call that tool? Only the first form of inbox asks for what need not be a tool."""
+    try:
+        known = agent_type(approval.session.agent_type).tools
+    except NotFound:
+        known = None
+    if known and approval.form == Form.BATCH:
+        return name in known
+    return tool is not None or approval.form == Form.INBOX
 
 
 def _ruled(approval: Approval, tool: Tool[Any] | None, name: str, given: dict[str, Any], cost: Decimal) -> Terms:

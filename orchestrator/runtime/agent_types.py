@@ -1,6 +1,6 @@
 """Which graph an agent's type means."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -13,12 +13,21 @@ from agents.checkpoints.retention import Retention
 from agents.errors import NotFound
 from agents.graphs import architect, publisher, queen, reader, specialist
 from agents.graphs.colleagues import Answers
+from agents.graphs.ports import AgentContext
 from agents.roles import Level
 from orchestrator.runtime.batching import Batching
 from orchestrator.runtime.durability import EVERY_STEP, Durability
 from orchestrator.runtime.saving import saver
 
 USUAL_RETENTION = Retention()
+
+
+def _own_context(context: AgentContext) -> Any:
+    return context
+
+
+def _own_result(values: Mapping[str, Any]) -> Any:
+    return values.get("result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +37,8 @@ class AgentType:
     `retention` says which of them stay; None: all of them. `fan_out` is how many agents it may start at once; None:
     as many as its level usually may. `batching` says which of its tasks one agent does together; None: none. Its graph
     then takes an input with several `tasks`, and gives a result for each: see `agents.graphs.batches`. `answers`
-    answers what other agents ask of it; None: it answers nothing.
+    answers what other agents ask of it; None: it answers nothing. `context` makes what its nodes are given, `result`
+    what it came to, as JSON, from its last state. `tools` are the names of those that it may call; None: not known.
     """
 
     name: str
@@ -39,6 +49,9 @@ class AgentType:
     fan_out: int | None = None
     batching: Batching | None = None
     answers: Answers | None = None
+    context: Callable[[AgentContext], Any] = _own_context
+    result: Callable[[Any], Any] = _own_result
+    tools: frozenset[str] | None = None
 
 
 _TYPES: dict[str, AgentType] = {

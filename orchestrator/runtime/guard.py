@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from langgraph.errors import GraphBubbleUp
+
 from agents.checkpoints.connections import DATABASE_AWAY, scoped
 from agents.errors import LedgerConflict, Stopped, ToolGaveUp, words_of
 from agents.events.digests import digest
@@ -165,6 +167,10 @@ class Guard:
                 try:
                     with scoped():
                         output: dict[str, Any] = jsonb_value(tool.run(caller, parsed))
+                except GraphBubbleUp:  # it asks somebody by itself, and is run again with the answer
+                    with scoped():
+                        ledger.put_back(row, attempt)
+                    raise
                 except DATABASE_AWAY:  # in the middle of its work, for all we know: the next attempt asks
                     raise
                 except Exception as error:

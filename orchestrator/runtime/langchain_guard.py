@@ -1,6 +1,6 @@
 """The guard as LangChain middleware: each tool call of a LangChain agent is asked for, booked and run once.
 
-    agent = create_agent(model, tools, middleware=[..., Guarded()], context_schema=AgentContext)
+    agent = create_agent(model, tools, middleware=[..., Guarded()])
 
 It is the last in the list, so that it sees the arguments as others edited them. What a call came to goes through the
 ledger's row the first time, too: a replay gives the agent the very same message.
@@ -19,12 +19,12 @@ from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command
 from pydantic import BaseModel
 
-from agents.errors import InvalidInput
+from agents.errors import InvalidInput, NotFound
 from agents.events.digests import text_digest
-from agents.graphs.ports import AgentContext
 from agents.storable import is_storable, jsonb_value, storable_text
 from orchestrator.runtime.guard import Guard
-from orchestrator.runtime.saving import saver
+from orchestrator.runtime.passing import wrapped
+from orchestrator.runtime.saving import GUARD, saver
 from orchestrator.tools.langchain import ImportedTool, WithKey
 from orchestrator.tools.registry import tool_named
 from orchestrator.tools.tool import Caller, Tool
@@ -51,15 +51,16 @@ def guarded(request: ToolCallRequest, handler: Handler) -> ToolMessage | Command
     if request.tool is None:  # LangChain tells the model that there is no such tool
         return cast(ToolMessage, handler(request))
     call = request.tool_call
-    known = tool_named(call["name"])
+    known = tool_named(request.tool.name)  # what is run, whatever the call says that it is
     asking = _asking(request)
     try:
-        output = cast(Guard, cast(AgentContext, request.runtime.context).tools).run(
-            replace(known, run=partial(_run, known, request, handler)),
-            call["args"],
-            key=_key(asking, call),
-            intent=storable_text(asking.text[:LONGEST_INTENT]) if asking else "",
-        )
+        with wrapped():
+            output = _guard(request).run(
+                replace(known, run=partial(_run, known, request, handler)),
+                call["args"],
+                key=_key(asking, call),
+                intent=storable_text(asking.text[:LONGEST_INTENT]) if asking else "",
+            )
     except InvalidInput as error:
         faults = "; ".join(
             f"{name}: {fault}" if name else fault for name, fault in error.data.get("fields", {}).items()
@@ -68,6 +69,14 @@ def guarded(request: ToolCallRequest, handler: Handler) -> ToolMessage | Command
     if "refused" in output:
         return _message(call, content=f"This call was refused: {output['refused']}", status="error")
     return _told(call, output)
+
+
+def _guard(request: ToolCallRequest) -> Guard:
+    """The guard of the run, whatever the graph's nodes are given. Raises NotFound outside of a run."""
+    found: Guard | None = request.runtime.config.get("configurable", {}).get(GUARD)
+    if found is None:
+        raise NotFound("This tool is guarded: it is called by agents that Queenright runs, and by nobody else.")
+    return found
 
 
 def _run(

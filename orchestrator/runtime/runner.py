@@ -28,7 +28,8 @@ from orchestrator.runtime.durability import Held
 from orchestrator.runtime.holders import this_process
 from orchestrator.runtime.leases import Lease, heart
 from orchestrator.runtime.metering import Meter
-from orchestrator.runtime.saving import HELD, LEASE, METER, saver
+from orchestrator.runtime.passing import unwrapped
+from orchestrator.runtime.saving import GUARD, HELD, LEASE, METER, saver
 from orchestrator.runtime.settling import Failure, Rest, settle
 
 log = logging.getLogger(__name__)
@@ -123,19 +124,20 @@ def _drive(session: AgentSession, run: AgentRun, lease: Lease) -> StateSnapshot 
     if _has_ended(before, run) or _still_waits(session, before):
         return before
     given = _given(session.pk, run, before)
-    config["configurable"][METER] = Meter(session, lease)
+    config["configurable"] |= {METER: Meter(session, lease), GUARD: context.tools}
     connection.close()  # nothing is kept open while the agent thinks
     resting: Resting | None = None
     try:
-        for _ in graph.stream(
-            given,
-            config,
-            context=context,
-            durability="sync",  # the graph stops at a refused save; what is saved later, is handed over now
-            control=lease.control,
-            stream_mode="updates",
-        ):
-            pass
+        with unwrapped():
+            for _ in graph.stream(
+                given,
+                config,
+                context=agent_type(session.agent_type).context(context),
+                durability="sync",  # the graph stops at a refused save; what is saved later, is handed over now
+                control=lease.control,
+                stream_mode="updates",
+            ):
+                pass
     except (GraphDrained, HandedBack):
         log.info("%s was stopped at a boundary.", session.pk)
     except Resting as error:

@@ -23,6 +23,7 @@ from orchestrator.runtime.metering import Meter
 
 LEASE = "__lease"  # a key with two underscores stays out of the metadata, and sub-graphs inherit it
 METER = "__meter"  # what counts the steps of this run
+GUARD = "__guard"  # the way to tools of this run, for graphs that are given no context of ours
 HELD = "__held"  # what this run holds back; without it, everything is written at once
 
 

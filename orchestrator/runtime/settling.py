@@ -74,10 +74,14 @@ def settle(lease: Lease, stopped: StateSnapshot | Failure | Rest) -> SessionStat
     elif isinstance(stopped, Rest):
         _park(session, stopped.state, stopped.why)
     elif not stopped.tasks:  # not `next`: that is empty too when writes were saved and their checkpoint was not
-        endings.finish(session, Ending(SessionStatus.SUCCEEDED, output=stopped.values.get("result")))
+        endings.finish(session, Ending(SessionStatus.SUCCEEDED, output=_result(session, stopped)))
     else:
         _park(session, stopped)
     return SessionStatus(session.status)
+
+
+def _result(session: AgentSession, stopped: StateSnapshot) -> Any:
+    return agent_type(session.agent_type).result(stopped.values)
 
 
 def _park(session: AgentSession, stopped: StateSnapshot, resting: Resting | None = None) -> None:

@@ -9,9 +9,7 @@ from typing import Annotated, Any, NotRequired
 import pytest
 from langchain.agents import AgentState, create_agent
 from langchain.agents.middleware import AgentMiddleware
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, ToolCall, ToolMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.tools import InjectedToolArg, InjectedToolCallId, StructuredTool, tool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
@@ -34,23 +32,7 @@ from tests.orchestrator.runtime.conftest import run_all
 from tests.orchestrator.runtime.rewinds import roll_back, start_of
 from tests.orchestrator.runtime.test_guard import decide, pending
 from tests.orchestrator.runtime.test_runner import Death, effects, fresh, run_to_death
-
-
-class Script(BaseChatModel):
-    """A model that says one line after the other, whatever it hears."""
-
-    lines: list[AIMessage]
-
-    @property
-    def _llm_type(self) -> str:
-        return "script"
-
-    def bind_tools(self, tools: Any, **kwargs: Any) -> "Script":
-        return self
-
-    def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> ChatResult:
-        said = sum(isinstance(message, AIMessage) for message in messages)
-        return ChatResult(generations=[ChatGeneration(message=self.lines[said].model_copy())])
+from tests.scripted import Script, calls, leave
 
 
 class Result(AgentMiddleware):
@@ -63,11 +45,6 @@ class Result(AgentMiddleware):
 
     def after_agent(self, state, runtime):
         return {"result": {"said": [message.text for message in state["messages"] if message.type != "human"]}}
-
-
-def leave(name: str) -> None:
-    with Path(os.environ[TRACE]).open("a") as trace:
-        trace.write(f"{name}\n")
 
 
 @tool
@@ -113,12 +90,6 @@ described = StructuredTool(
     func=lambda name: write_line.invoke({"name": name}),
 )
 TOOLS = [write_line, write_by_key, measure, remember, described]
-
-
-def calls(*made: tuple[str, dict[str, Any]], saying: str = "I will") -> AIMessage:
-    return AIMessage(
-        saying, tool_calls=[ToolCall(name=name, args=args, id=f"call{n}") for n, (name, args) in enumerate(made)]
-    )
 
 
 @pytest.fixture

@@ -1,0 +1,128 @@
+"""The tool nodes of a graph that knows nothing of Queenright, and the guard in each of them."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import FunctionType, MethodType
+from typing import Any
+
+from langchain_core.messages import ToolMessage
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from langgraph.graph import StateGraph
+from langgraph.graph._node import StateNodeSpec
+from langgraph.prebuilt import ToolNode
+from langgraph.prebuilt.tool_node import ToolCallRequest
+from langgraph.pregel import Pregel
+from langgraph.pregel._read import PregelNode
+from langgraph.pregel._utils import get_function_nonlocals
+from langgraph.types import Command
+
+from orchestrator.runtime.langchain_guard import guarded
+
+Handler = Callable[[ToolCallRequest], Any]
+_HOOK, _ASYNC_HOOK = "_wrap_tool_call", "_awrap_tool_call"
+_HELD = ("bound", "first", "middle", "last", "steps", "steps__", "func", "afunc", "coroutine", "runnable", "fallbacks")
+
+
+@dataclass(frozen=True, slots=True)
+class Innermost:
+    """The guard inside all that a tool node wraps its calls in: it sees arguments as they are when the tool is run."""
+
+    outer: Callable[[ToolCallRequest, Handler], Any] | None
+
+    def __call__(self, request: ToolCallRequest, handler: Handler) -> ToolMessage | Command[Any]:
+        """The result of a call, made once."""
+
+        def inner(asked: ToolCallRequest) -> ToolMessage | Command[Any]:
+            return guarded(asked, handler)
+
+        return self.outer(request, inner) if self.outer else inner(request)
+
+
+def guard(node: ToolNode) -> None:
+    """Let none of a node's calls pass by the guard, once. Raises AttributeError for one that cannot be guarded.
+
+    Async calls go the same way as others: without a hook of their own LangGraph gives them that one.
+    """
+    outer = getattr(node, _HOOK)
+    if isinstance(outer, Innermost):
+        return
+    getattr(node, _ASYNC_HOOK)
+    setattr(node, _HOOK, Innermost(outer))
+    setattr(node, _ASYNC_HOOK, None)
+    if node.func is not None:
+        node.func = OneByOne(node.func)
+
+
+@dataclass(frozen=True, slots=True)
+class OneByOne:
+    """Calls of a message that are made in one task are made in their order.
+
+    LangGraph hands a task's answers out by the order of its questions. Calls that ask side by side would swap them.
+    """
+
+    run: Callable[..., Any]
+
+    def __call__(self, input: Any, *, config: Mapping[str, Any], **given: Any) -> Any:  # noqa: A002  # LangGraph's name
+        """What the calls come to."""
+        has_own_task = isinstance(input, list) and len(input) == 1
+        return self.run(input, config=config if has_own_task else {**config, "max_concurrency": 1}, **given)
+
+
+def tool_nodes(graph: StateGraph[Any, Any, Any, Any]) -> list[ToolNode]:
+    """Each tool node that a graph reaches: as a node, in graphs below it, and in those that its code names."""
+    seen: dict[int, Any] = {}
+    waiting = list(_parts(graph))
+    while waiting:
+        one = waiting.pop()
+        if id(one) not in seen:
+            seen[id(one)] = one  # held, so that its id stays its own
+            waiting.extend(_parts(one))
+    return [one for one in seen.values() if isinstance(one, ToolNode)]
+
+
+def _parts(whole: Any) -> Iterable[Any]:
+    """What something is made of, as far as there may be tool nodes in it."""
+    return next((parts(whole) for kind, parts in _PARTS if isinstance(whole, kind)), ())
+
+
+def _of_runnable(runnable: Runnable[Any, Any]) -> Iterator[Any]:
+    fields = vars(runnable)
+    yield from (fields[name] for name in _HELD if name in fields)
+
+
+def _of_method(method: MethodType) -> Iterator[Any]:
+    yield method.__func__
+    if not _is_of_a_library(method.__func__):
+        yield from getattr(method.__self__, "__dict__", {}).values()
+
+
+def _named_in(function: FunctionType) -> Iterable[Any]:
+    """What a function of the graph's own names: globals, and what it was made with. Libraries' are not looked into."""
+    return () if _is_of_a_library(function) else get_function_nonlocals(function)
+
+
+def _is_of_a_library(function: Any) -> bool:
+    code = getattr(function, "__code__", None)
+    return code is None or "site-packages" in Path(code.co_filename).parts
+
+
+_PARTS: tuple[tuple[Any, Callable[[Any], Iterable[Any]]], ...] = (
+    (ToolNode, lambda node: node.tools_by_name.values()),
+    (Pregel | StateGraph, lambda graph: graph.nodes.values()),
+    (StateNodeSpec, lambda node: (node.runnable,)),
+    (PregelNode, lambda node: (node.bound,)),
+    (Runnable, _of_runnable),  # tools, too
+    (MethodType, _of_method),
+    (FunctionType, _named_in),
+    (partial, lambda made: (made.func, *made.args, *made.keywords.values())),
+    (dict, lambda held: held.values()),
+    (list | tuple, lambda held: held),
+)
+
+
+def is_async_only(tool: BaseTool) -> bool:
+    """Can it only be awaited?"""
+    return getattr(tool, "coroutine", None) is not None and getattr(tool, "func", None) is None
