@@ -79,7 +79,7 @@ class Decided:
 
 def read(value: Any, schema: Any = None) -> Interrupt:
     """What an interrupt's value asks for. `schema`: the graph's own for the answer, if it gave one."""
-    plain = jsonb_value(to_jsonable_python(value, fallback=str))
+    plain = jsonb_value(to_jsonable_python(value, bytes_mode="base64", fallback=str))
     found = _inbox(plain) or _batch(plain) or _call(plain, schema)
     return found or Interrupt(Form.OPEN, (_open(plain, schema),))
 

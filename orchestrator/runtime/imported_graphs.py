@@ -149,4 +149,4 @@ def _said_last(messages: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    return jsonb_value(to_jsonable_python(value, fallback=str))
+    return jsonb_value(to_jsonable_python(value, bytes_mode="base64", fallback=str))

@@ -19,6 +19,7 @@ from langgraph.pregel._read import PregelNode
 from langgraph.pregel._utils import get_function_nonlocals
 from langgraph.types import Command
 
+from agents.errors import ToolRefused
 from orchestrator.runtime.langchain_guard import guarded
 
 Handler = Callable[[ToolCallRequest], Any]
@@ -42,18 +43,22 @@ class Innermost:
 
 
 def guard(node: ToolNode) -> None:
-    """Let none of a node's calls pass by the guard, once. Raises AttributeError for one that cannot be guarded.
-
-    Async calls go the same way as others: without a hook of their own LangGraph gives them that one.
-    """
+    """Let none of a node's calls pass by the guard, once. Raises AttributeError for one that cannot be guarded."""
     outer = getattr(node, _HOOK)
     if isinstance(outer, Innermost):
         return
     getattr(node, _ASYNC_HOOK)
     setattr(node, _HOOK, Innermost(outer))
-    setattr(node, _ASYNC_HOOK, None)
+    setattr(node, _ASYNC_HOOK, _refuse)
     if node.func is not None:
         node.func = OneByOne(node.func)
+
+
+async def _refuse(request: ToolCallRequest, handler: Any) -> ToolMessage:
+    name = request.tool_call["name"]
+    raise ToolRefused(
+        f"{name} is guarded, and a guarded tool cannot be awaited: call the graph by invoke, not ainvoke."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,11 @@ def test_the_inbox_form_is_read():
     )
 
 
+def test_bytes_in_a_question_are_shown_as_text():
+    (action,) = interrupts.read({"question": "Is this it?", "picture": b"\xff"}).actions
+    assert action.arguments == {"question": "Is this it?", "picture": "_w=="}
+
+
 def test_several_requests_of_an_inbox_are_several_actions():
     other = {**INBOX, "action_request": {"action": "call", "args": None}, "config": {"allow_accept": True}}
     read = interrupts.read([INBOX, other])

@@ -1,18 +1,24 @@
 """Graphs that know nothing of Queenright: their questions are put to people, and answered in their own forms."""
 
+import json
+import re
+import sys
+
 import pytest
+from langchain_core.messages import AIMessage
 
 from agents.errors import AlreadyDecided, Forbidden, InvalidInput, StaleVersion
 from agents.lifecycle import Risk, SessionStatus
 from agents.models import AgentSession, Approval, SessionWait, ToolExecution
 from agents.roles import Level
 from agents.services import policies
-from orchestrator.runtime import langchain_guard
-from tests.factories import make_member
+from orchestrator.env import BASE_DIR
+from orchestrator.runtime import agent_types, imported_graphs, langchain_guard
+from tests.factories import make_member, make_mission
 from tests.orchestrator.runtime.conftest import run_all
 from tests.orchestrator.runtime.imports import asked, decide, go_on, graph, told
 from tests.orchestrator.runtime.test_runner import Death, effects, fresh, run_to_death
-from tests.scripted import calls
+from tests.scripted import Script, calls
 
 __all__ = ["graph"]
 FORMS = ["batched", "per_call", "inbox"]
@@ -255,3 +261,26 @@ def test_a_worker_that_dies_after_a_decision_runs_the_tool_once(letter, trace, m
     assert (effects(trace), told(root)) == (["send:ann"], ["sent to ann"])
     assert (Approval.objects.count(), ToolExecution.objects.count()) == (1, 1)
     assert SessionWait.objects.filter(answered_at__isnull=True).count() == 0
+
+
+def test_the_example_of_the_page_about_imported_graphs_runs(graph, trace, monkeypatch, tmp_path):
+    page = (BASE_DIR / "docs" / "imported-graphs.md").read_text()
+    (code,), (told_of,) = (re.findall(rf"```{kind}\n(.*?)```", page, re.DOTALL) for kind in ("python", "json"))
+    (tmp_path / "letters.py").write_text(code)
+    (tmp_path / "langgraph.json").write_text(told_of)
+    lines = [calls(("post", {"to": "ann", "text": "Dear Ann"})), AIMessage("It is posted.")]
+    monkeypatch.setattr("langchain.chat_models.init_chat_model", lambda name: Script(lines=lines))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    imported_graphs.register(tmp_path / "langgraph.json")
+    kind = agent_types.agent_type("graph.clerk")
+    given = re.search(r'`(\{"messages".*?\})`', page)[1]
+    root = make_mission(agent_type=kind.name, level=kind.level, run_input=json.loads(given))
+    run_all()
+    (approval,) = asked()
+    assert (approval.allowed, root.level) == (["approve", "edit", "reject"], "specialist")
+    with pytest.raises(InvalidInput):
+        decide(approval, "respond", reason="I did")
+    decide(approval, "approve", arguments={"to": "bob", "text": "Dear Bob"})
+    run_all()
+    assert ended(root).current_run.output == {"text": "It is posted."}
+    assert "posted to bob" in told(root)[0]
