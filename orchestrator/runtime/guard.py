@@ -63,7 +63,9 @@ class Guard:
         if is_kept and row.status == ExecutionStatus.COMPLETED:  # so from the first pass on: no question may differ
             return dict(row.output_data or {})
         if row.policy == Policy.REFUSE:
-            return self._refuse(row, policies.refusal(row.project_id, row.policy_rule, row.policy_version))
+            with scoped():
+                reason = policies.refusal(row.project_id, row.policy_rule, row.policy_version)
+            return self._refuse(row, reason)
         effective = proposed
         if row.policy == Policy.ASK and not self._is_covered(row, arguments):
             decision = self._ask(known, row, caller)

@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from django.db import connection
 from langchain.agents import create_agent
 from langchain.agents.middleware import HumanInTheLoopMiddleware, ToolRetryMiddleware
 from langchain_core.messages import AIMessage
@@ -16,10 +17,12 @@ from agents.lifecycle import Policy, Risk, SessionStatus
 from agents.models import AgentState, Approval, ToolExecution
 from agents.models.states import ChannelVersion, StateValue, StateWrite
 from agents.roles import Level
+from agents.services import policies
 from orchestrator.runtime import agent_types, tool_nodes
 from orchestrator.runtime.guard import Guard
 from orchestrator.tools import registry
 from orchestrator.tools.langchain import imported
+from tests.factories import make_member
 from tests.orchestrator.runtime.conftest import run_all
 from tests.orchestrator.runtime.imports import asked, decide, go_on, graph, told
 from tests.orchestrator.runtime.test_runner import effects, fresh
@@ -189,3 +192,17 @@ def test_a_node_is_guarded_once_however_many_graphs_share_it(graph):
     tool_nodes.guard(node)
     assert vars(node)["_wrap_tool_call"] is once
     assert Approval.objects.count() == 0
+
+
+def test_a_refused_call_keeps_no_connection(graph, trace):
+    """It is looked up in a thread of LangGraph's, which nobody else tidies up."""
+    root = graph("batched", calls(("send", {"to": "ann"})))
+    rule = {"name": "no letters", "policy": "refuse", "when": {"tools": ["send"]}}
+    run_all()
+    decide(asked()[0], "approve")
+    policies.save(root.project_id, {"rules": [rule]}, expected=None, note="", by=make_member(root.project))
+    run_all()
+    assert told(root) == ["This call was refused: The policy “no letters” refuses this call."]
+    connection.close()
+    stats = connection.pool.get_stats()
+    assert stats["pool_size"] == stats["pool_available"]
