@@ -71,7 +71,8 @@ class ApprovalStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-_UNDONE = frozenset({ApprovalStatus.PENDING})  # within the seconds before the agent is told
+# within the seconds before the agent is told, or because its graph did not take the answer
+_UNDONE = frozenset({ApprovalStatus.PENDING})
 APPROVAL_TRANSITIONS: Mapping[ApprovalStatus, frozenset[ApprovalStatus]] = {
     ApprovalStatus.PENDING: frozenset(ApprovalStatus) - {ApprovalStatus.PENDING},
     ApprovalStatus.APPROVED: _UNDONE,

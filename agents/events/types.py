@@ -320,7 +320,7 @@ class ApprovalDecided(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalUndone(Event):
-    """A person took a decision back before the agent was told."""
+    """A person took a decision back before the agent was told, or the agent's graph did not take it."""
 
     event_type = "approval.undone"
     aggregate_type = "approval"

@@ -1,5 +1,6 @@
 """Decisions: each request is decided once, by a person, a rule or its deadline, and the agent is told once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,22 @@ from agents.policies.policy import Terms
 from agents.services import audit, deadlines, deciders, sessions, waits
 
 DECIDED = (ApprovalStatus.APPROVED, ApprovalStatus.REJECTED, ApprovalStatus.ANSWERED)
+REOPENED: Mapping[str, Any] = {
+    "status": ApprovalStatus.PENDING,
+    "verdict": "",
+    "reason": "",
+    "edited": None,
+    "effective": None,
+    "effective_tool": "",
+    "effective_digest": "",
+    "version": F("version") + 1,
+    "decided_how": "",
+    "decided_by": None,
+    "rule": None,
+    "decided_at": None,
+    "effective_at": None,
+}
+"""What a request is whose decision does not hold any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,18 +278,7 @@ def undo(approval_id: UUID, *, by: User) -> Approval:
     if approval.decided_by_id != by.pk:
         raise Forbidden("Only who decided can take that back.")
     undone = Approval.objects.filter(pk=approval.pk, dispatched_at__isnull=True, effective_at__gt=Now()).update(
-        status=ApprovalStatus.PENDING,
-        verdict="",
-        reason="",
-        edited=None,
-        effective=None,
-        effective_tool="",
-        effective_digest="",
-        version=F("version") + 1,
-        decided_how="",
-        decided_by=None,
-        decided_at=None,
-        effective_at=None,
+        **REOPENED
     )
     if not undone:
         raise TooLate

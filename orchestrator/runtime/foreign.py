@@ -27,6 +27,7 @@ class Known:
     title: str
     schema: dict[str, Any]
     cost: Decimal = Decimal(0)
+    policy: Policy = Policy.ASK
 
 
 def ask_people(session: AgentSession, interrupt: Interrupt) -> list[Approval]:
@@ -69,7 +70,10 @@ def _request(session: AgentSession, form: Form, place: int, action: Action) -> a
 
 
 def _ruled(session: AgentSession, action: Action, known: Known) -> Ruled:
-    """What the policy says of a call that a graph asks about: it is asked unless a rule says otherwise."""
+    """What the policy says of a call that a graph asks about: it is asked unless a rule says otherwise.
+
+    About a tool that is refused anyway nobody is asked.
+    """
     facts = Facts(
         action.tool,
         known.risk,
@@ -79,7 +83,7 @@ def _ruled(session: AgentSession, action: Action, known: Known) -> Ruled:
         policies.now(),
         known.cost,
     )
-    return policies.ruled(session.project_id, facts, Policy.ASK)
+    return policies.ruled(session.project_id, facts, known.policy)
 
 
 def _known(action: Action) -> Known:
@@ -90,7 +94,8 @@ def _known(action: Action) -> Known:
         tool = tool_named(action.tool)
     except NotFound:
         return Known(Risk.HIGH, action.title, {})
-    return Known(tool.risk, tool.title, tool.schema(), _cost(tool, action.arguments))
+    usual = Policy.REFUSE if tool.policy is Policy.REFUSE else Policy.ASK
+    return Known(tool.risk, tool.title, tool.schema(), _cost(tool, action.arguments), usual)
 
 
 def _cost(tool: Tool[Any], arguments: dict[str, Any]) -> Decimal:

@@ -7,8 +7,10 @@ from uuid import UUID
 
 from django.db import connection
 from langchain_core.runnables import RunnableConfig
-from langgraph.errors import GraphDrained, GraphRecursionError
+from langgraph.errors import GraphDrained, GraphRecursionError, is_invalid_resume
+from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, StateSnapshot
+from pydantic import ValidationError
 
 from agents.checkpoints.connections import DATABASE_AWAY
 from agents.errors import DomainError, Fenced, HandedBack, Resting, WorkerDied
@@ -30,7 +32,7 @@ from orchestrator.runtime.leases import Lease, heart
 from orchestrator.runtime.metering import Meter
 from orchestrator.runtime.passing import unwrapped
 from orchestrator.runtime.saving import GUARD, HELD, LEASE, METER, saver
-from orchestrator.runtime.settling import Failure, Rest, settle
+from orchestrator.runtime.settling import Failure, Rest, Untaken, faults_of, settle
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ def run_next(level: Level) -> SessionStatus | None:
     return None
 
 
-def _settle(lease: Lease, stopped: StateSnapshot | Failure | Rest) -> SessionStatus | None:
+def _settle(lease: Lease, stopped: StateSnapshot | Failure | Rest | Untaken) -> SessionStatus | None:
     """Settle; an agent that leaves something that cannot be kept has failed, or it would come to that for ever."""
     try:
         return settle(lease, stopped)
@@ -81,7 +83,7 @@ def _claim(level: Level) -> AgentSession | None:
     return leases.claim(level, holder=this_process(), lease=limits.lease, max_running=limits.max_running, full=full)
 
 
-def _run(session: AgentSession, lease: Lease) -> StateSnapshot | Failure | Rest:
+def _run(session: AgentSession, lease: Lease) -> StateSnapshot | Failure | Rest | Untaken:
     """Run the graph to its next stop. What goes wrong is a failure; a lost lease or database is not."""
     try:
         return _drive(session, _runnable(session), lease)
@@ -106,7 +108,7 @@ def _runnable(session: AgentSession) -> AgentRun:
     return run
 
 
-def _drive(session: AgentSession, run: AgentRun, lease: Lease) -> StateSnapshot | Rest:
+def _drive(session: AgentSession, run: AgentRun, lease: Lease) -> StateSnapshot | Rest | Untaken:
     held = _held(session.agent_type)
     config: RunnableConfig = {
         "configurable": {"thread_id": str(session.pk), LEASE: lease, HELD: held, "__pregel_strict_resume": True},
@@ -126,28 +128,42 @@ def _drive(session: AgentSession, run: AgentRun, lease: Lease) -> StateSnapshot 
     given = _given(session.pk, run, before)
     config["configurable"] |= {METER: Meter(session, lease), GUARD: context.tools}
     connection.close()  # nothing is kept open while the agent thinks
-    resting: Resting | None = None
+    try:
+        broken = _stream(graph, given, config, agent_type(session.agent_type).context(context), lease)
+    finally:
+        if held is not None:
+            held.write()
+    after = graph.get_state(config)
+    answer(after.values)
+    if isinstance(broken, ValidationError):
+        return Untaken(after, frozenset(given.resume), faults_of(broken))
+    return Rest(after, broken) if broken else after
+
+
+def _stream(
+    graph: CompiledStateGraph[Any, Any, Any, Any], given: Any, config: RunnableConfig, context: Any, lease: Lease
+) -> Resting | ValidationError | None:
+    """Run the graph to its next stop. Why it rests, or what is wrong with an answer that it was given."""
     try:
         with unwrapped():
             for _ in graph.stream(
                 given,
                 config,
-                context=agent_type(session.agent_type).context(context),
+                context=context,
                 durability="sync",  # the graph stops at a refused save; what is saved later, is handed over now
                 control=lease.control,
                 stream_mode="updates",
             ):
                 pass
     except (GraphDrained, HandedBack):
-        log.info("%s was stopped at a boundary.", session.pk)
+        log.info("%s was stopped at a boundary.", lease.holding.session_id)
     except Resting as error:
-        resting = error
-    finally:
-        if held is not None:
-            held.write()
-    after = graph.get_state(config)
-    answer(after.values)
-    return Rest(after, resting) if resting else after
+        return error
+    except ValidationError as error:
+        if not (is_invalid_resume(error) and isinstance(given, Command)):
+            raise
+        return error
+    return None
 
 
 def _held(name: str) -> Held | None:

@@ -9,13 +9,14 @@ from uuid import UUID
 
 from django.db import transaction
 from langgraph.types import Interrupt, StateSnapshot
+from pydantic import ValidationError
 
 from agents.actor import agent
 from agents.errors import DomainError, Resting, ToolGaveUp, words_of
 from agents.events.digests import digest
 from agents.lifecycle import ChildrenNeeded, Control, ExecutionStatus, SessionStatus, WaitKind
 from agents.models import AgentSession, ToolExecution
-from agents.services import approvals, budgets, endings, letters, requests, sessions, signals, timers, waits
+from agents.services import approvals, budgets, endings, letters, refusals, requests, sessions, signals, timers, waits
 from agents.services.communications import Message
 from agents.services.endings import Ending
 from agents.services.letters import Reason
@@ -58,8 +59,26 @@ class Rest:
     why: Resting
 
 
+@dataclass(frozen=True, slots=True)
+class Untaken:
+    """A graph that broke off in `state` because an answer that it was given is not what its own code takes.
+
+    `given` are the interrupts that were answered, `why` says in words what is wrong.
+    """
+
+    state: StateSnapshot
+    given: frozenset[str]
+    why: str
+
+
+def faults_of(error: ValidationError) -> str:
+    """What is wrong with an answer, in words."""
+    faults = [(".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, ")) for one in error.errors()]
+    return "; ".join(f"{where}: {what}" if where else what for where, what in faults)
+
+
 @transaction.atomic
-def settle(lease: Lease, stopped: StateSnapshot | Failure | Rest) -> SessionStatus | None:
+def settle(lease: Lease, stopped: StateSnapshot | Failure | Rest | Untaken) -> SessionStatus | None:
     """Finish, park, rest, pause or queue the session again; its new status, None when another attempt owns it."""
     session = sessions.lock_attempt(lease.holding.session_id, lease.holding.attempt)
     if session is None:
@@ -73,6 +92,8 @@ def settle(lease: Lease, stopped: StateSnapshot | Failure | Rest) -> SessionStat
         endings.finish(session, Ending(SessionStatus.CANCELLED, error=reason, code="cancelled"))
     elif isinstance(stopped, Rest):
         _park(session, stopped.state, stopped.why)
+    elif isinstance(stopped, Untaken):
+        _ask_again(session, stopped)
     elif not stopped.tasks:  # not `next`: that is empty too when writes were saved and their checkpoint was not
         endings.finish(session, Ending(SessionStatus.SUCCEEDED, output=_result(session, stopped)))
     else:
@@ -113,6 +134,15 @@ def _park(session: AgentSession, stopped: StateSnapshot, resting: Resting | None
         budgets.park(session, budget, children=children)
     else:  # an answer came while it ran, or it was only drained
         sessions.move(session, SessionStatus.QUEUED, actor=agent(session.pk), cause="continued")
+
+
+def _ask_again(session: AgentSession, stopped: Untaken) -> None:
+    """Put the questions that are still there before people again; one that nobody answered will not be better."""
+    untaken = [one.id for one in stopped.state.interrupts if one.id in stopped.given]
+    if any([refusals.ask_again(session, interrupt_id, stopped.why) for interrupt_id in untaken]):
+        _park(session, stopped.state)
+    else:
+        endings.finish(session, Ending(SessionStatus.FAILED, error=stopped.why, code="error"))
 
 
 def _rest(session: AgentSession, resting: Resting) -> None:

@@ -6,12 +6,19 @@ from typing import TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 
 class Choice(BaseModel):
     colour: str
     copies: int
+
+    @field_validator("copies")
+    @classmethod
+    def even(cls, value: int) -> int:
+        if value % 2:
+            raise ValueError("they are printed on both sides")
+        return value
 
 
 @dataclass

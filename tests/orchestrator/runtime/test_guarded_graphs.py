@@ -1,6 +1,7 @@
 """The tools of imported graphs: each goes through the guard, wherever in the graph it is called, and once."""
 
 import asyncio
+import time
 from importlib import import_module
 from typing import Any
 
@@ -86,6 +87,14 @@ def test_a_tool_of_which_nothing_is_said_asks_and_one_of_which_something_is_does
     root = graph("bare", calls(("send", {"to": "ann"})))
     run_all()
     assert (fresh(root).status, effects(trace)) == (SessionStatus.SUCCEEDED, ["send:ann"])
+
+
+def test_about_a_tool_that_is_refused_anyway_nobody_is_asked(graph, trace):
+    registry.register(imported(registry_tool("send"), policy=Policy.REFUSE))
+    root = graph("batched", calls(("send", {"to": "ann"})))
+    run_all()
+    assert (fresh(root).status, effects(trace), asked()) == (SessionStatus.SUCCEEDED, [], [])
+    assert "A policy refuses this tool." in told(root)[0]
 
 
 def test_nothing_of_the_guard_is_in_a_state(graph, trace):
@@ -204,5 +213,12 @@ def test_a_refused_call_keeps_no_connection(graph, trace):
     run_all()
     assert told(root) == ["This call was refused: The policy “no letters” refuses this call."]
     connection.close()
+    until = time.monotonic() + 10  # what beats and looks around has one for a moment
+    while is_one_out() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not is_one_out()
+
+
+def is_one_out() -> bool:
     stats = connection.pool.get_stats()
-    assert stats["pool_size"] == stats["pool_available"]
+    return stats["pool_size"] != stats["pool_available"]

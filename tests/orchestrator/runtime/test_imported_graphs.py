@@ -205,6 +205,25 @@ def test_an_open_question_is_answered_by_what_fits_its_schema(graph):
     assert ended(root).current_run.output == {"about": "the letter", "chosen": {"colour": "red", "copies": 2}}
 
 
+def test_an_answer_that_only_the_graph_itself_finds_wrong_is_asked_for_again(graph):
+    """Its validator is code, which no schema tells of."""
+    root = graph("open", given={"about": "the letter"})
+    run_all()
+    for copies in (1, 3):
+        (approval,) = asked()
+        decide(approval, "respond", answer={"colour": "red", "copies": copies})
+        go_on()
+        assert fresh(root).status == SessionStatus.WAITING_APPROVAL, fresh(root).current_run.error
+    (again,) = asked()
+    assert (again.pk, again.version, again.reason, again.effective) == (approval.pk, 5, "", None)
+    assert again.intent.strip() == "The last answer was not taken: copies: they are printed on both sides"
+    with pytest.raises(StaleVersion):
+        decide(again, "respond", answer={"colour": "red", "copies": 2}, version=1)
+    decide(again, "respond", answer={"colour": "red", "copies": 2})
+    go_on()
+    assert ended(root).current_run.output["chosen"]["copies"] == 2
+
+
 @pytest.mark.parametrize("name", FORMS)
 def test_a_rule_that_lets_a_call_run_answers_in_place_of_a_person(graph, trace, name):
     root = graph(name, calls(("send", {"to": "ann"})))
