@@ -27,6 +27,7 @@ from tests.factories import make_member
 from tests.orchestrator.runtime.conftest import run_all
 from tests.orchestrator.runtime.imports import asked, decide, go_on, graph, told
 from tests.orchestrator.runtime.test_runner import effects, fresh
+from tests.orchestrator.test_events_command import events
 from tests.scripted import calls
 
 __all__ = ["graph"]
@@ -65,6 +66,7 @@ def test_a_tool_that_asks_by_itself_is_run_again_with_the_answer(graph, trace):
     root = graph("tool_that_asks", calls(("ask_around", {"question": "Who?"}), ("ask_around", {"question": "When?"})))
     run_all()
     assert set(ToolExecution.objects.values_list("status", flat=True)) == {"pending"}
+    assert events("verify")[0] == 0
     questions = {one.title: one for one in asked()}
     assert sorted(questions) == ["When?", "Who?"]
     decide(questions["When?"], "respond", answer="now")
