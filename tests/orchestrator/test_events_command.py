@@ -254,7 +254,8 @@ def test_a_lost_rejection_is_written_back_and_says_that_its_reason_is_lost(missi
     run_all()
     decide(make_member(root.project, Role.ADMIN), "reject", reason="Not today.")
     execute(
-        "UPDATE approvals SET status = 'pending', decided_at = NULL, effective_at = NULL, decided_by_id = NULL, reason = ''"
+        "UPDATE approvals SET status = 'pending', reason = '',"
+        " decided_at = NULL, effective_at = NULL, decided_by_id = NULL"
     )
     assert events("rebuild")[0] == 0
     approval = Approval.objects.get()

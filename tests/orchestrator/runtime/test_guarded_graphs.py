@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connections
 from langchain.agents import create_agent
 from langchain.agents.middleware import HumanInTheLoopMiddleware, ToolRetryMiddleware
 from langchain_core.messages import AIMessage
@@ -19,6 +19,7 @@ from agents.models import AgentState, Approval, ToolExecution
 from agents.models.states import ChannelVersion, StateValue, StateWrite
 from agents.roles import Level
 from agents.services import policies
+from orchestrator.postgresql.base import DatabaseWrapper
 from orchestrator.runtime import agent_types, tool_nodes
 from orchestrator.runtime.guard import Guard
 from orchestrator.tools import registry
@@ -214,7 +215,7 @@ def test_a_refused_call_keeps_no_connection(graph, trace):
     policies.save(root.project_id, {"rules": [rule]}, expected=None, note="", by=make_member(root.project))
     run_all()
     assert told(root) == ["This call was refused: The policy “no letters” refuses this call."]
-    connection.close()
+    connections["default"].close()
     until = time.monotonic() + 10  # what beats and looks around has one for a moment
     while is_one_out() and time.monotonic() < until:
         time.sleep(0.05)
@@ -222,5 +223,7 @@ def test_a_refused_call_keeps_no_connection(graph, trace):
 
 
 def is_one_out() -> bool:
-    stats = connection.pool.get_stats()
+    usual = connections["default"]
+    assert isinstance(usual, DatabaseWrapper)
+    stats = usual.pool.get_stats()
     return stats["pool_size"] != stats["pool_available"]

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage
@@ -112,7 +113,7 @@ def test_a_person_answers_in_place_of_the_tool(letter, trace, name):
         assert output == {"text": "done"}
 
 
-MALFORMED = [
+MALFORMED: list[dict[str, Any]] = [
     {"verdict": "respond"},
     {"verdict": "respond", "reason": " "},
     {"verdict": "reject"},
