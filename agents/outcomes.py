@@ -1,6 +1,7 @@
 """What an action on several agents came to, for each of them."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from uuid import UUID
 
 
@@ -15,4 +16,24 @@ class Outcome:
     name: str
     is_done: bool
     is_later: bool = False
+    why: str = ""
+
+
+class Decided(StrEnum):
+    """What became of one request of many that were decided together."""
+
+    DONE = "done"
+    COUNTED = "counted"  # others must approve it, too
+    CHANGED = "changed"  # it is not what was seen
+    TAKEN = "taken"  # somebody was first
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionOutcome:
+    """What became of one request of many. `why` says in words why it was not decided."""
+
+    approval_id: UUID
+    title: str
+    result: Decided
     why: str = ""

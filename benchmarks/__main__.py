@@ -27,12 +27,13 @@ NAMES = (
     "store",
     "joins",
     "answers",
+    "desk",
     "rates",
     "parked",
     "crowds",
     "context",
 )
-OWN_STACKS = ("parked", "crowds", "context")
+OWN_STACKS = ("desk", "parked", "crowds", "context")
 CROWD = {"QUEENRIGHT_WORKER_THREADS": "100", "QUEENRIGHT_MAX_RUNNING": "200"}
 
 
@@ -84,7 +85,20 @@ def _connect(stack: Stack) -> None:
 def _benchmarks(stack: Stack) -> Mapping[str, Callable[[], Any]]:
     """Each by its name: it measures, and gives its table."""
     from agents.models import Project, User
-    from benchmarks import answers, clients, context, crowds, hierarchy, joins, latency, parked, reads, savers, store
+    from benchmarks import (
+        answers,
+        clients,
+        context,
+        crowds,
+        desk,
+        hierarchy,
+        joins,
+        latency,
+        parked,
+        reads,
+        savers,
+        store,
+    )
 
     user, project = User.objects.get(), Project.objects.get()
     return {
@@ -96,6 +110,7 @@ def _benchmarks(stack: Stack) -> Mapping[str, Callable[[], Any]]:
         "store": lambda: store.table(store.run(project)),
         "joins": lambda: joins.table(joins.run(project, user)),
         "answers": lambda: answers.table(answers.run(project, user)),
+        "desk": lambda: desk.table(desk.run(project, user)),
         "rates": lambda: answers.rates_table(answers.rates(project, user)),
         "parked": lambda: parked.table(parked.run(stack)),
         "context": lambda: context.table(context.run(project, user)),

@@ -126,6 +126,20 @@ class Approval(models.Model):
     def __str__(self) -> str:
         return f"{self.title} ({self.status})"
 
+    @property
+    def decider(self) -> str:
+        """Who or what decided, in words; without a decision, the system, which withdrew it."""
+        if self.decided_how == DecidedBy.RULE and self.rule:
+            return f"the rule “{self.rule.name}”"
+        if self.decided_how in (DecidedBy.DEADLINE, DecidedBy.POLICY):
+            return f"its {self.decided_how}"
+        return self.decided_by.get_username() if self.decided_by else "the system"
+
+    @property
+    def people(self) -> int:
+        """How many must approve it."""
+        return int(self.terms.get("people", 1))
+
 
 class Vote(models.Model):
     """What one person said to a request, once; `withdrawn_at`: taken back. `key` names the press of a button.

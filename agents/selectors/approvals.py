@@ -1,50 +1,149 @@
 """Requests to people: lists of them, and one with all that a decision needs."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models.functions import Now
 
 from agents.lifecycle import ApprovalStatus, Risk
-from agents.models import AgentSession, Approval
-from agents.selectors.standing import Waiting, waiting
+from agents.models import AgentSession, Approval, Vote
+from agents.selectors import standing
 
-_RISK_ORDER = {Risk.HIGH: 0, Risk.MEDIUM: 1, Risk.LOW: 2}
+_RISK = Case(
+    *[When(risk=name, then=Value(order)) for order, name in enumerate([Risk.HIGH, Risk.MEDIUM, Risk.LOW])],
+    output_field=IntegerField(),
+)
+_URGENT = (F("deadline_at").asc(nulls_last=True), _RISK, "created_at")
+SOON = timedelta(hours=1)
+
+
+class Age(StrEnum):
+    """How long ago a request was made, at least."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+
+
+_AGES = {Age.HOUR: timedelta(hours=1), Age.DAY: timedelta(days=1), Age.WEEK: timedelta(weeks=1)}
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which requests are listed. `mine` holds the person whose missions count; None: everybody's."""
+    """Which requests are listed; what is empty does not count.
+
+    `mine` holds the person whose missions count, `for_me` the one who was asked by name; `agent` is the type of the
+    agent that asks; `age` is how old they are at least; `soon`: those whose deadline is within the hour.
+    """
 
     mine: UUID | None = None
+    for_me: UUID | None = None
     risk: str = ""
     tool: str = ""
+    agent: str = ""
+    age: str = ""
+    soon: bool = False
+
+    def condition(self) -> Q:
+        """As a condition on requests."""
+        wanted = {
+            "session__root__user_id": self.mine,
+            "assigned_to_id": self.for_me,
+            "risk": self.risk,
+            "tool_name": self.tool,
+            "session__agent_type": self.agent,
+        }
+        condition = Q(**{name: value for name, value in wanted.items() if value})
+        if self.age:
+            condition &= Q(created_at__lt=Now() - _AGES[Age(self.age)])
+        return condition & Q(deadline_at__lt=Now() + SOON) if self.soon else condition
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many open requests there are: all, of one person's missions, for that person by name, with a deadline soon,
+    and by risk, tool and agent type, the most first.
+    """
+
+    all: int
+    mine: int
+    for_me: int
+    soon: int
+    risks: Mapping[str, int]
+    tools: Mapping[str, int]
+    agents: Mapping[str, int]
+
+
+def _open(project_id: UUID) -> QuerySet[Approval]:
+    return Approval.objects.filter(project_id=project_id, status=ApprovalStatus.PENDING)
 
 
 def pending(project_id: UUID, filters: Filters | None = None) -> QuerySet[Approval]:
     """The open requests of a project: those with a deadline first, then by risk, then the oldest."""
-    found = Approval.objects.filter(project_id=project_id, status=ApprovalStatus.PENDING)
-    filters = filters or Filters()
-    if filters.mine:
-        found = found.filter(session__root__user_id=filters.mine)
-    if filters.risk:
-        found = found.filter(risk=filters.risk)
-    if filters.tool:
-        found = found.filter(tool_name=filters.tool)
-    risk = Case(
-        *[When(risk=name, then=Value(order)) for name, order in _RISK_ORDER.items()],
-        output_field=IntegerField(),
+    found = _open(project_id).filter((filters or Filters()).condition())
+    return found.select_related("session", "session__root").order_by(*_URGENT)
+
+
+def listed(project_id: UUID, filters: Filters, limit: int) -> list[Approval]:
+    """The most urgent of them, for a list. Two queries: rows are wide, so only those that are shown are read."""
+    ids = list(_open(project_id).filter(filters.condition()).order_by(*_URGENT).values_list("pk", flat=True)[:limit])
+    known = Approval.objects.select_related("session", "session__root", "decided_by").in_bulk(ids)
+    return [known[pk] for pk in ids if pk in known]
+
+
+def counts(project_id: UUID, user_id: UUID) -> Counts:
+    """The counts beside the filters. One query."""
+    groups = list(
+        _open(project_id)
+        .order_by()
+        .values_list("risk", "tool_name", "session__agent_type")
+        .annotate(
+            every=Count("pk"),
+            mine=Count("pk", filter=Q(session__root__user_id=user_id)),
+            for_me=Count("pk", filter=Q(assigned_to_id=user_id)),
+            soon=Count("pk", filter=Q(deadline_at__lt=Now() + SOON)),
+        )
     )
-    return found.select_related("session", "session__root").order_by(
-        Case(When(deadline_at=None, then=Value(1)), default=Value(0)), "deadline_at", risk, "created_at"
+    every, mine, for_me, soon = (sum(group[column] for group in groups) for column in range(3, 7))
+    risks, tools, agents = (_summed(groups, column) for column in range(3))
+    return Counts(every, mine, for_me, soon, risks, tools, agents)
+
+
+def _summed(groups: Sequence[tuple[Any, ...]], column: int) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for group in groups:
+        if group[column]:
+            found[group[column]] += group[3]
+    return dict(found.most_common())
+
+
+def undoable(project_id: UUID, user_id: UUID) -> list[Approval]:
+    """Decisions of a person that can be taken back now, by the database's clock. One query."""
+    found = Approval.objects.filter(
+        project_id=project_id, decided_by=user_id, dispatched_at__isnull=True, effective_at__gt=Now()
     )
+    return list(found.order_by("effective_at"))
+
+
+def standing_votes(approval: Approval) -> list[Vote]:
+    """What stands of what people said to a request, in order. One query."""
+    return list(approval.votes.filter(withdrawn_at__isnull=True).select_related("user").order_by("created_at"))
 
 
 def waiting_ids(project_id: UUID, limit: int = 100) -> list[UUID]:
-    """Ids of the open requests of a project. One query."""
-    found = Approval.objects.filter(project_id=project_id, status=ApprovalStatus.PENDING)
-    return list(found.order_by("created_at").values_list("pk", flat=True)[:limit])
+    """Ids of the oldest open requests of a project. One query."""
+    return list(_open(project_id).order_by("created_at").values_list("pk", flat=True)[:limit])
+
+
+def waiting(project_id: UUID) -> int:
+    """How many open requests a project has. One query."""
+    return _open(project_id).count()
 
 
 def decided(project_id: UUID, limit: int = 5) -> list[Approval]:
@@ -58,7 +157,7 @@ class Context:
     """What stands behind a request: the agents above the asking one, what it waits for, who else waits with it."""
 
     chain: tuple[AgentSession, ...]
-    waiting: Waiting | None
+    waiting: standing.Waiting | None
     asked_at: datetime
     held_up: int
 
@@ -70,7 +169,7 @@ def context(approval: Approval) -> Context:
     chain = tuple(above[pk] for pk in [*session.path, session.pk] if pk in above)
     return Context(
         chain,
-        waiting([session]).get(session.pk),
+        standing.waiting([session]).get(session.pk),
         approval.created_at,
         sum(one.status == "waiting_children" for one in chain),
     )

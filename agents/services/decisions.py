@@ -88,7 +88,7 @@ def decide(approval_id: UUID, decision: Decision, *, by: User, version: int, ter
     first, StaleVersion when the request has changed since `version`, InvalidInput when it does not allow this.
     """
     session, wait, approval = _locked(approval_id)
-    if decision.key and Vote.objects.filter(approval=approval, user=by, key=decision.key).exists():
+    if decision.key and was_pressed(approval_id, decision.key, by=by):
         return approval
     if approval.status != ApprovalStatus.PENDING or approval.version != version:
         raise _refusal(approval)
@@ -106,6 +106,11 @@ def decide(approval_id: UUID, decision: Decision, *, by: User, version: int, ter
     undo = terms.undo_seconds(Risk(approval.risk)) if terms.people == 1 else 0.0
     decider = Decider(DecidedBy.PERSON, person(by.pk), by)
     return conclude(session, wait, approval, decision, effect, decider, undo=undo, votes=counted)
+
+
+def was_pressed(approval_id: UUID, key: str, *, by: User) -> bool:
+    """Has this press of a button reached the request before?"""
+    return Vote.objects.filter(approval=approval_id, user=by, key=key).exists()
 
 
 def checked(approval: Approval, decision: Decision) -> Effect:
@@ -319,16 +324,10 @@ def _locked(approval_id: UUID) -> tuple[AgentSession, SessionWait, Approval]:
 def _refusal(now: Approval) -> AlreadyDecided | StaleVersion:
     if now.status == ApprovalStatus.PENDING:
         return StaleVersion(version=now.version)
-    who = decider_words(now)
     return AlreadyDecided(
-        f"{now.get_status_display()} by {who}.", status=now.status, by=who, at=now.decided_at, approval_id=now.pk
+        f"{now.get_status_display()} by {now.decider}.",
+        status=now.status,
+        by=now.decider,
+        at=now.decided_at,
+        approval_id=now.pk,
     )
-
-
-def decider_words(approval: Approval) -> str:
-    """Who or what decided a request, in words."""
-    if approval.decided_how == DecidedBy.RULE and approval.rule:
-        return f"the rule “{approval.rule.name}”"
-    if approval.decided_how in (DecidedBy.DEADLINE, DecidedBy.POLICY):
-        return f"its {approval.decided_how}"
-    return approval.decided_by.get_username() if approval.decided_by else "the system"

@@ -1,5 +1,6 @@
 """Deciding what agents ask."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -7,13 +8,15 @@ from uuid import UUID
 
 from django.db import transaction
 
-from agents import access
+from agents import access, interrupts
 from agents.actor import Actor, person
-from agents.errors import Forbidden, InvalidInput, NotFound
+from agents.errors import AlreadyDecided, DomainError, Forbidden, InvalidInput, NotFound, StaleVersion
 from agents.events import causes
+from agents.events.digests import digest
 from agents.interrupts import Form
-from agents.lifecycle import Policy, Risk, WaitKind
+from agents.lifecycle import ApprovalStatus, Policy, Risk, WaitKind
 from agents.models import Approval, User
+from agents.outcomes import Decided, DecisionOutcome
 from agents.policies.conditions import Facts
 from agents.policies.policy import Terms
 from agents.roles import Level, Role
@@ -21,17 +24,21 @@ from agents.services import (
     attention,
     budgets,
     control,
+    deciders,
     decisions,
     escalations,
     policies,
     requests,
     subtrees,
+    viewing,
 )
 from agents.services.decisions import Decision
 from orchestrator.runtime.agent_types import agent_type
 from orchestrator.runtime.guard import caller_of
 from orchestrator.tools.registry import tool_named
 from orchestrator.tools.tool import Tool
+
+MOST_AT_ONCE = 500  # requests that are decided by one press
 
 
 @causes.act()
@@ -50,12 +57,15 @@ def decide(
     """Decide a request. `arguments` are the edited ones, None for those proposed; `version` is the one that was seen.
 
     `tool`: to be called in place of the one that was asked for; `answer`: to an open question. `key` names the press
-    of a button: the same again changes nothing.
+    of a button: the same decision with it again changes nothing.
     Raises NotFound or Forbidden, InvalidInput with a message for each bad field, AlreadyDecided when somebody was
     first, StaleVersion when the request has changed.
     """
     approval = access.approval_for(user, approval_id, role=Role.APPROVER)
-    decision = Decision(verdict, arguments, reason.strip(), tool, answer, key)
+    press = digest([key, verdict, arguments, reason, tool, answer]) if key else ""
+    if press and decisions.was_pressed(approval_id, press, by=user):
+        return approval
+    decision = Decision(verdict, arguments, reason.strip(), tool, answer, press)
     if approval.kind == WaitKind.BUDGET:
         return _decide_budget(user, approval, decision, version)
     if approval.kind == WaitKind.REPLY:
@@ -64,6 +74,66 @@ def decide(
     if verdict == "approve" and approval.kind != WaitKind.UNCERTAIN:
         decision, terms = _checked(approval, decision)
     return decisions.decide(approval_id, decision, by=user, version=version, terms=terms)
+
+
+def decide_many(
+    user: User, wanted: Sequence[tuple[UUID, int]], *, verdict: str, reason: str = "", key: str = ""
+) -> list[DecisionOutcome]:
+    """Decide many requests alike, each by itself, as they were proposed; what became of each, in their order.
+
+    `wanted`: their ids with the versions that were seen. What stops one stops no other. Raises InvalidInput for more
+    than `MOST_AT_ONCE`, and for a verdict that is not for many.
+    """
+    if not 0 < len(wanted) <= MOST_AT_ONCE:
+        raise InvalidInput(f"Choose 1 to {MOST_AT_ONCE} requests.")
+    if verdict not in (interrupts.APPROVE, interrupts.REJECT):
+        raise InvalidInput("Many requests at once can be approved or rejected.")
+    if verdict == interrupts.REJECT and not reason.strip():
+        raise InvalidInput(fields={"reason": "Say why, in a sentence: the agents read it."})
+    theirs = Approval.objects.filter(project__in=access.projects_for(user), pk__in=[pk for pk, _ in wanted])
+    titles = dict(theirs.values_list("pk", "title"))
+    return [
+        _outcome(user, pk, titles.get(pk, "A request"), verdict=verdict, version=version, reason=reason, key=key)
+        for pk, version in dict(wanted).items()
+    ]
+
+
+def _outcome(user: User, approval_id: UUID, title: str, **decision: Any) -> DecisionOutcome:
+    try:
+        decided = decide(user, approval_id, **decision)
+    except AlreadyDecided as error:
+        return DecisionOutcome(approval_id, title, Decided.TAKEN, str(error))
+    except StaleVersion as error:
+        return DecisionOutcome(approval_id, title, Decided.CHANGED, str(error))
+    except DomainError as error:
+        words = " ".join(error.data.get("fields", {}).values()) or str(error)
+        return DecisionOutcome(approval_id, title, Decided.REFUSED, words)
+    is_open = decided.status == ApprovalStatus.PENDING
+    return DecisionOutcome(approval_id, title, Decided.COUNTED if is_open else Decided.DONE)
+
+
+def see(user: User, approval: Approval) -> None:
+    """A person who may see a request looks at it."""
+    viewing.see(approval, user)
+
+
+def others(user: User, approval: Approval) -> list[User]:
+    """Who else looks at a request now."""
+    return [one for one in viewing.looking(approval) if one.pk != user.pk]
+
+
+def claim_next(user: User, project_id: UUID, wanted: Sequence[UUID]) -> UUID | None:
+    """The first of these requests of a project that nobody else is about to decide; it is claimed for two minutes.
+
+    Raises NotFound, Forbidden.
+    """
+    access.project_for(user, project_id, role=Role.APPROVER)
+    return viewing.claim_next(wanted, user)
+
+
+def obstacle(user: User, approval: Approval) -> str:
+    """Why a person may not decide an open request; empty if nothing stands in the way."""
+    return deciders.obstacle(approval, Terms.model_validate(approval.terms), user)
 
 
 @causes.act()

@@ -15,6 +15,7 @@ from orchestrator.realtime import feed
 
 PROJECT = "project"  # key in the person's session
 THEMES = ("light", "dark")
+MOST_WAITS = 100  # requests that a page knows by name
 
 
 def person(request: HttpRequest) -> User:
@@ -51,8 +52,13 @@ class Chrome:
 
     @cached_property
     def waits(self) -> list[UUID]:
-        """The requests that wait for this person."""
-        return approvals.waiting_ids(self.project.pk) if self.may_decide else []
+        """The requests that wait for this person: a hundred of them, the oldest."""
+        return approvals.waiting_ids(self.project.pk, MOST_WAITS) if self.may_decide else []
+
+    @cached_property
+    def waiting(self) -> int:
+        """How many requests wait for this person."""
+        return approvals.waiting(self.project.pk) if len(self.waits) == MOST_WAITS else len(self.waits)
 
     @cached_property
     def missions(self) -> int:

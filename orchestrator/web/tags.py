@@ -1,6 +1,7 @@
 """Template tags: icons, where things stand, times. Loaded into every template."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -33,6 +34,11 @@ FILTERS: dict[str, Callable[[Any], Any]] = {
     "human_words": words.human,
     "progress_words": words.progress,
     "verdict_words": words.verdict,
+    "at_deadline": words.at_deadline,
+    "is_fixed": words.is_fixed,
+    "is_claimed": words.is_claimed,
+    "only_edited": words.only_edited,
+    "as_text": words.as_text,
     "edits": words.edits,
     "subject": words.subject,
     "markdown": markdown.render,
@@ -51,6 +57,7 @@ _TONES = {
     ApprovalStatus.PENDING: "human",
     ApprovalStatus.APPROVED: "done",
     ApprovalStatus.REJECTED: "failed",
+    ApprovalStatus.ANSWERED: "done",
     ApprovalStatus.WITHDRAWN: "cancelled",
 }
 
@@ -169,6 +176,15 @@ def ago(at: datetime | None) -> SafeString | str:
         return ""
     passed = words.in_words((timezone.now() - at).total_seconds())
     return format_html('<time datetime="{}" data-ago>{}</time>', at.isoformat(), passed)
+
+
+@register.simple_tag
+def left(until: datetime | None) -> SafeString | str:
+    """How much time is left, as 04:51, kept up to date by the page's script."""
+    if until is None:
+        return ""
+    text = words.as_clock(math.ceil(max(0.0, (until - timezone.now()).total_seconds())))
+    return format_html('<time datetime="{}" data-left>{}</time>', until.isoformat(), text)
 
 
 @register.simple_tag

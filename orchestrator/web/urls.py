@@ -9,6 +9,7 @@ from orchestrator.web.views import (
     agents,
     approvals,
     archives,
+    bulk_approvals,
     memory,
     missions,
     new_mission,
@@ -20,6 +21,7 @@ from orchestrator.web.views import (
     sessions,
     sources,
     system,
+    trails,
 )
 
 urlpatterns = [
@@ -42,8 +44,13 @@ urlpatterns = [
     path("rewinds/<uuid:rewind_id>/give-up/", rewinds.give_up, name="give_up"),
     path("agents/<uuid:session_id>/<slug:verb>/", agents.steer, name="steer"),
     path("approvals/", approvals.index, name="approvals"),
+    path("approvals/trail.csv", trails.download, {"form": "csv"}, name="trail_csv"),
+    path("approvals/trail.json", trails.download, {"form": "json"}, name="trail_json"),
+    path("approvals/next/", approvals.claim, name="claim_next"),
+    path("approvals/bulk/", bulk_approvals.decide, name="decide_many"),
     path("approvals/<uuid:approval_id>/", approvals.show, name="approval"),
     path("approvals/<uuid:approval_id>/decide/", approvals.decide, name="decide"),
+    path("approvals/<uuid:approval_id>/undo/", approvals.undo, name="undo_decision"),
     path("policy/", policies.show, name="policy"),
     path("policy/edit/", policies.edit, name="edit_policy"),
     path("policy/policy.json", policies.as_json, name="policy_json"),

@@ -1,9 +1,15 @@
 """Times, sums and states in words."""
 
+import json
 from decimal import Decimal
+from typing import Any
 
+from django.utils import timezone
+
+from agents.interrupts import APPROVE, EDIT, Form
 from agents.lifecycle import ApprovalStatus, Control
 from agents.models import Approval
+from agents.policies.policy import AtDeadline
 from agents.selectors.missions import MissionLine
 from agents.selectors.standing import Standing
 
@@ -91,6 +97,38 @@ def verdict(approval: Approval) -> str:
     word = VERDICTS[ApprovalStatus(approval.status)]
     count = edits(approval)
     return f"{word} with {count} edit{'s' if count > 1 else ''}" if count else word
+
+
+_AT_DEADLINE = {
+    AtDeadline.REJECT: "it is rejected",
+    AtDeadline.APPROVE: "it is approved",
+    AtDeadline.ESCALATE: "others are asked",
+}
+
+
+def at_deadline(approval: Approval) -> str:
+    """What becomes of a request that nobody decides in time."""
+    return _AT_DEADLINE[AtDeadline(approval.terms.get("at_deadline", AtDeadline.REJECT))]
+
+
+def is_claimed(approval: Approval) -> bool:
+    """Is somebody about to decide it?"""
+    return approval.claimed_until is not None and approval.claimed_until > timezone.now()
+
+
+def is_fixed(approval: Approval) -> bool:
+    """Can nobody change its arguments?"""
+    return approval.form != Form.OPEN and EDIT not in approval.allowed
+
+
+def only_edited(approval: Approval) -> bool:
+    """Does its graph take it with other arguments only?"""
+    return EDIT in approval.allowed and APPROVE not in approval.allowed
+
+
+def as_text(value: Any) -> str:
+    """A JSON value for a person: texts as they are."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def subject(approval: Approval) -> str:

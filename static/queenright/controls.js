@@ -114,13 +114,13 @@ function restore(button) {
 }
 
 function press(event) {
-  const typing = "input:not([type=range]), textarea, select, [contenteditable], [popover]:popover-open";
+  const typing = "input:not([type=range], [type=checkbox]), textarea, select, [contenteditable], [popover]:popover-open";
   if (document.documentElement.dataset.keys === "off" || event.target.closest?.(typing)) return;
   const target = $$(`[data-key="${CSS.escape(event.key)}"]`).find((one) => one.popover || one.checkVisibility());
   if (!target || target.getAttribute("aria-disabled") === "true") return;
   event.preventDefault();
   if (target.popover) target.togglePopover();
-  else if (target.matches("input, textarea, select")) target.focus();
+  else if (target.matches("input:not([type=checkbox]), textarea, select")) target.focus();
   else target.click();
 }
 
@@ -130,7 +130,7 @@ function notice(text) {
   $("#toasts").append(toast);
 }
 
-tinykeys(window, Object.fromEntries(["/", "j", "k", "a", "e", "r", "n", "[", "]", "?", "Shift+?"].map((key) => [key, press])));
+tinykeys(window, Object.fromEntries(["/", "j", "k", "a", "e", "r", "t", "x", "z", "c", "Shift+A", "Shift+R", "n", "[", "]", "?", "Shift+?"].map((key) => [key, press])));
 
 function pick(rail, { clientX }) {
   const { left, width } = rail.getBoundingClientRect();
@@ -160,12 +160,21 @@ document.addEventListener("click", (event) => {
 document.addEventListener("keydown", (event) => {
   if (event.target.matches?.("[role=treeitem]")) moveInTree(event, event.target);
   if (event.target.matches?.("[role=tab]")) moveInTabs(event, event.target);
+  if (event.key === "Escape" && event.target.matches?.("[data-proposed]")) event.target.blur(); // keys count again
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) $("[name=verdict]", event.target.closest("[popover]"))?.click();
 });
 document.addEventListener("input", ({ target }) => {
   if (target.dataset.proposed !== undefined) compare(target);
   if (target.dataset.chooses) document.getElementById(target.dataset.chooses).checked = true;
   if (target.form && !target.form.matches("[data-auto], [role=search]")) target.form.dataset.dirty = "";
 });
+function tally() {
+  const picked = $$("input[name=pick]:checked");
+  for (const place of $$("[data-picked]")) write(place, String(picked.length));
+  for (const place of $$("[data-risky]")) place.hidden = !picked.some((one) => $(".risk[data-r=high]", one.closest("li")));
+}
+document.addEventListener("change", ({ target }) => target.name === "pick" && tally());
+document.addEventListener("reset", () => setTimeout(tally));
 // What was typed before this script came, or put back by the browser, is an edit too.
 for (const field of $$("[data-proposed]")) compare(field);
 document.addEventListener("change", ({ target }) => target.form?.matches("[data-auto]") && target.form.requestSubmit());

@@ -7,6 +7,7 @@ const main = $("#main");
 
 const skew = main.dataset.now ? Date.parse(main.dataset.now) - Date.now() : 0;
 const since = (time) => Math.max(0, Math.floor((Date.now() + skew - Date.parse(time)) / 1000));
+const until = (time) => Math.max(0, Math.ceil((Date.parse(time) - Date.now() - skew) / 1000));
 const two = (number) => String(number).padStart(2, "0");
 
 function clock(time, withSeconds) {
@@ -31,6 +32,11 @@ function ago(seconds) {
 function tell(root) {
   for (const time of $$("time[data-clock]", root)) write(time, clock(time.dateTime, time.dataset.clock === "s"));
   for (const time of $$("time[data-since]", root)) write(time, elapsed(since(time.dateTime)));
+  for (const time of $$("time[data-left]", root)) {
+    const seconds = until(time.dateTime);
+    write(time, elapsed(seconds));
+    if (!seconds) time.closest("[data-ends]")?.remove();
+  }
   for (const time of $$("time[data-ago]", root)) write(time, ago(since(time.dateTime)));
 }
 
@@ -179,7 +185,10 @@ function settle() {
   for (const region of shown) if (!region.isConnected) shown.delete(region);
   for (const tree of $$("[role=tree]")) fold(tree);
   const rail = $("#rail-waits");
-  if (rail) waits = new Set(rail.dataset.waits.split(" ").filter(Boolean));
+  if (rail) {
+    waits = new Set(rail.dataset.waits.split(" ").filter(Boolean));
+    others = Number(rail.dataset.all) - waits.size;
+  }
   count();
 }
 
@@ -234,7 +243,7 @@ function hear({ reset, facts = [] }) {
   if (reset) return behind(...$$("[data-live]"));
   for (const [type, key] of facts) {
     const id = key.split(":")[1];
-    if (type === "approval.requested") waits.add(id);
+    if (type === "approval.requested" || type === "approval.undone") waits.add(id);
     if (type === "approval.decided") waits.delete(id);
   }
   count();
@@ -244,13 +253,14 @@ function hear({ reset, facts = [] }) {
 /* ------------------------------------- title, announcer, seconds */
 
 let waits = new Set();
+let others = 0; // that wait, too, but are not known by name
 let said = [];
 let saying = 0;
 const icon = $("#favicon");
 const plain = icon.href;
 
 function count() {
-  const number = waits.size;
+  const number = waits.size + others;
   document.title = `${number ? `(${number}) ` : ""}${document.title.replace(/^\(\d+\) /, "")}`;
   const favicon = number ? icon.dataset.waits : plain;
   if (icon.getAttribute("href") !== favicon) icon.setAttribute("href", favicon);
@@ -282,6 +292,8 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden) { second(); soon(0); }
 });
 
+// What others do without a fact: they leave.
+setInterval(() => behind(...$$("[data-every]")), 30000);
 settle();
 second();
 setInterval(second, 1000);

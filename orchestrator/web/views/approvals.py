@@ -1,10 +1,8 @@
 """Requests to people: the list, one request, the decision."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -15,30 +13,22 @@ from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_POST, require_safe
 
 from agents import access
-from agents.errors import AlreadyDecided, InvalidInput, StaleVersion
-from agents.lifecycle import ApprovalStatus, Risk
+from agents.errors import AlreadyDecided, Forbidden, InvalidInput, StaleVersion, TooLate
+from agents.ids import new_id
+from agents.interrupts import RESPOND, Form
+from agents.lifecycle import ApprovalStatus
 from agents.models import Approval
 from agents.selectors import approvals as selectors
-from agents.selectors.approvals import Filters
-from orchestrator.actions import approvals
-from orchestrator.web import arguments, words
+from orchestrator.actions import approvals, trails
+from orchestrator.web import approval_filters, arguments, words
 from orchestrator.web.chrome import Chrome, enter, person
 from orchestrator.web.errors import status_of
 from orchestrator.web.forms import parse_id
 from orchestrator.web.render import render_page
 
-REGIONS = ("panes", "requests", "verdict", "decide")
-FILTERS = ("who", "risk", "tool")
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """One filter: where it leads, how many requests it leaves, whether it is set."""
-
-    label: str
-    count: int
-    href: str
-    is_set: bool
+REGIONS = ("panes", "requests", "verdict", "decide", "presence")
+SHOWN = 100  # requests in the list
+LONGEST_KEY = 100  # characters that name the press of a button
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +37,7 @@ class Attempt:
 
     given: Mapping[str, str]
     reason: str
+    words: str
     errors: Mapping[str, str]
     conflict: AlreadyDecided | StaleVersion | None = None
 
@@ -62,7 +53,22 @@ def index(request: HttpRequest) -> HttpResponse:
 def show(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     """One request beside the list."""
     approval = access.approval_for(person(request), approval_id)
+    approvals.see(person(request), approval)
     return _page(request, enter(request, approval.project_id), approval)
+
+
+@require_POST
+def claim(request: HttpRequest) -> HttpResponse:
+    """Go to the most urgent request that nobody else is about to decide."""
+    chrome = enter(request)
+    filters = approval_filters.read(request.GET, person(request))
+    wanted = [one.pk for one in selectors.listed(chrome.project.pk, filters, SHOWN)]
+    found = approvals.claim_next(person(request), chrome.project.pk, wanted)
+    if found is None:
+        messages.info(request, "Somebody is on each of these already.")
+    query = approval_filters.query(request.GET)
+    address = reverse("approval", args=[found]) if found else reverse("approvals")
+    return redirect(address + (f"?{query}" if query else ""))
 
 
 @require_POST
@@ -71,27 +77,41 @@ def decide(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     approval = access.approval_for(person(request), approval_id)
     chrome = enter(request, approval.project_id)
     given = arguments.given_in(approval, request.POST)
-    verdict, reason = request.POST.get("verdict", ""), request.POST.get("reason", "")
+    typed = given, request.POST.get("reason", ""), request.POST.get("words", "")
     try:
-        edited = arguments.read(approval, given)
-        decided = approvals.decide(
-            person(request),
-            approval_id,
-            verdict=verdict,
-            version=_version(request.POST),
-            arguments=edited,
-            reason=reason,
-        )
-    except InvalidInput as error:
+        decided = _decided(request, approval, given)
+    except (InvalidInput, Forbidden) as error:
         errors = error.data.get("fields") or {"": str(error)}
-        return _page(request, chrome, approval, Attempt(given, reason, errors), status=status_of(error))
+        return _page(request, chrome, approval, Attempt(*typed, errors), status=status_of(error))
     except (AlreadyDecided, StaleVersion) as error:
         decided = access.approval_for(person(request), approval_id)
-        if not _is_done(request, decided, verdict, approval.proposed if edited is None else edited):
-            attempt = Attempt(given, reason, {}, error)
-            return _page(request, chrome, decided, attempt, status=status_of(error))
-    messages.success(request, f"{words.verdict(decided)}: {decided.title}")
+        return _page(request, chrome, decided, Attempt(*typed, {}, error), status=status_of(error))
+    _tell(request, decided)
     return redirect(_onward(request, chrome, decided))
+
+
+def _decided(request: HttpRequest, approval: Approval, given: Mapping[str, str]) -> Approval:
+    form = request.POST
+    read = arguments.read(approval, given)
+    is_open = approval.form == Form.OPEN
+    return approvals.decide(
+        person(request),
+        approval.pk,
+        verdict=form.get("verdict", ""),
+        version=_version(form),
+        arguments=None if is_open else read,
+        reason=form.get("words" if form.get("verdict") == RESPOND else "reason", ""),
+        answer=read if is_open else None,
+        key=form.get("key", "")[:LONGEST_KEY],
+    )
+
+
+def _tell(request: HttpRequest, decided: Approval) -> None:
+    """Say what was decided; what can be taken back says so by itself."""
+    if decided.status == ApprovalStatus.PENDING:
+        messages.success(request, f"Your approval counts; others must approve, too: {decided.title}")
+    elif decided.dispatched_at is not None:
+        messages.success(request, f"{words.verdict(decided)}: {decided.title}")
 
 
 def _version(form: QueryDict) -> int:
@@ -99,26 +119,27 @@ def _version(form: QueryDict) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def _is_done(request: HttpRequest, decided: Approval, verdict: str, wanted: dict[str, Any]) -> bool:
-    """Did this very person decide exactly so already? Then this is the second half of a double click."""
-    is_mine = decided.decided_by_id == person(request).pk and decided.verdict == verdict
-    return is_mine and (decided.effective is None or decided.effective == wanted)
+@require_POST
+def undo(request: HttpRequest, approval_id: UUID) -> HttpResponse:
+    """Take a decision back, and show the request again."""
+    try:
+        undone = approvals.undo(person(request), approval_id)
+    except TooLate as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"Taken back: {undone.title}")
+    return redirect("approval", approval_id)
 
 
 def _onward(request: HttpRequest, chrome: Chrome, decided: Approval) -> str:
-    rest = selectors.pending(chrome.project.pk, _filters(request)).exclude(pk=decided.pk).first()
+    filters = approval_filters.read(request.GET, person(request))
+    rest = selectors.pending(chrome.project.pk, filters).exclude(pk=decided.pk).first()
     return _address(request, rest or decided)
 
 
 def _address(request: HttpRequest, approval: Approval) -> str:
-    query = urlencode({name: request.GET[name] for name in FILTERS if request.GET.get(name)})
+    query = approval_filters.query(request.GET)
     return reverse("approval", args=[approval.pk]) + (f"?{query}" if query else "")
-
-
-def _filters(request: HttpRequest) -> Filters:
-    mine = request.GET.get("who") == "mine"
-    risk = request.GET.get("risk", "")
-    return Filters(person(request).pk if mine else None, risk if risk in set(Risk) else "", request.GET.get("tool", ""))
 
 
 def _page(
@@ -129,17 +150,23 @@ def _page(
     *,
     status: int = 200,
 ) -> HttpResponse:
-    listed = list(selectors.pending(chrome.project.pk, _filters(request))[:200])
+    filters = approval_filters.read(request.GET, person(request))
+    listed = selectors.listed(chrome.project.pk, filters, SHOWN)
+    counts = selectors.counts(chrome.project.pk, person(request).pk)
     approval = approval or next(iter(listed), None)
     others = listed if not approval or approval in listed else [approval, *listed]
     context: dict[str, Any] = {
         "section": "approvals",
         "listed": others,
-        "pending_count": len(listed),
-        "chips": SimpleLazyObject(lambda: _chips(request, chrome)),
-        "is_filtered": any(request.GET.get(name) for name in FILTERS),
-        "query": urlencode({name: request.GET[name] for name in FILTERS if request.GET.get(name)}),
+        "pending_count": counts.all,
+        "is_cut": len(listed) == SHOWN,
+        "shown": SHOWN,
+        "bulk_key": new_id(),
+        "chips": approval_filters.chips(request, counts),
+        "is_filtered": bool(approval_filters.query(request.GET)),
+        "query": approval_filters.query(request.GET),
         "decided": SimpleLazyObject(lambda: selectors.decided(chrome.project.pk, 1)),
+        "undoable": SimpleLazyObject(lambda: selectors.undoable(chrome.project.pk, person(request).pk)),
         "approval": approval,
     }
     if approval:
@@ -158,6 +185,7 @@ def _request(
     request: HttpRequest, approval: Approval, listed: Sequence[Approval], attempt: Attempt | None
 ) -> dict[str, Any]:
     at = listed.index(approval) if approval in listed else 0
+    is_pending = approval.status == ApprovalStatus.PENDING
     fields = arguments.fields(approval, attempt.given if attempt else None, attempt.errors if attempt else None)
     return {
         "context": SimpleLazyObject(lambda: selectors.context(approval)),
@@ -168,6 +196,14 @@ def _request(
         "conflict": attempt.conflict if attempt else None,
         "comparison": SimpleLazyObject(lambda: arguments.compare(approval, fields)),
         "is_open": approval.status == ApprovalStatus.PENDING and not (attempt and attempt.conflict),
+        "obstacle": approvals.obstacle(person(request), approval) if is_pending else "",
+        "votes": SimpleLazyObject(lambda: selectors.standing_votes(approval)),
+        "can_undo": approval in selectors.undoable(approval.project_id, person(request).pk)
+        if not is_pending
+        else False,
+        "key": new_id(),
+        "trail": SimpleLazyObject(lambda: trails.show(approval)),
+        "others": SimpleLazyObject(lambda: approvals.others(person(request), approval)),
         "position": at + 1,
         "previous": _address(request, listed[at - 1]) if at > 0 else "",
         "next": _address(request, listed[at + 1]) if at + 1 < len(listed) else "",
@@ -178,28 +214,3 @@ def _piece(chrome: Chrome, key: str) -> Mapping[str, Any] | None:
     found = Approval.objects.select_related("session", "session__root", "decided_by")
     one = found.filter(pk=parse_id(key), project=chrome.project).first()
     return {"one": one} if one else None
-
-
-def _chips(request: HttpRequest, chrome: Chrome) -> list[Chip]:
-    everything = list(selectors.pending(chrome.project.pk)[:500])
-    me = person(request).pk
-    mine = sum(one.session.root.user_id == me for one in everything)
-    risks = Counter(one.risk for one in everything)
-    tools = Counter(one.tool_name for one in everything)
-    chips = [
-        _chip(request, "All", len(everything), {name: "" for name in FILTERS}),
-        _chip(request, "Mine", mine, {"who": "mine"}),
-        *(_chip(request, f"{risk.capitalize()} risk", risks[risk], {"risk": risk}) for risk in Risk if risks[risk]),
-    ]
-    if len(tools) > 1:
-        chips += [_chip(request, tool, count, {"tool": tool}) for tool, count in tools.most_common()]
-    return chips
-
-
-def _chip(request: HttpRequest, label: str, count: int, sets: Mapping[str, str]) -> Chip:
-    """A filter that sets its parameters, or takes them away where they are set."""
-    now = {name: request.GET[name] for name in FILTERS if request.GET.get(name)}
-    is_set = all(now.get(name, "") == value for name, value in sets.items())
-    then = {**now, **({name: "" for name in sets} if is_set else sets)}
-    query = urlencode({name: value for name, value in then.items() if value})
-    return Chip(label, count, reverse("approvals") + (f"?{query}" if query else ""), is_set)

@@ -1,9 +1,7 @@
 """Sessions as files: out of this instance and into it."""
 
-from collections.abc import AsyncIterator, Iterator
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -17,23 +15,17 @@ from orchestrator.actions import archives
 from orchestrator.web.chrome import enter, person
 from orchestrator.web.forms import parse_id
 from orchestrator.web.render import render_page
+from orchestrator.web.streams import awaited
 
 
 @require_safe
 def download(request: HttpRequest, session_id: UUID) -> StreamingHttpResponse:
     """The file of a session, sent as it is written."""
     pieces = archives.export_session(person(request), session_id)
-    sent = _awaited(pieces) if isinstance(request, ASGIRequest) else pieces
+    sent = awaited(pieces) if isinstance(request, ASGIRequest) else pieces
     response = StreamingHttpResponse(sent, content_type="application/json")
     response["Content-Disposition"] = f'attachment; filename="session-{session_id}.json"'
     return response
-
-
-async def _awaited(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Piece by piece, each made in the request's own thread."""
-    following = sync_to_async(lambda: next(pieces, None))
-    while (piece := await following()) is not None:
-        yield piece
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

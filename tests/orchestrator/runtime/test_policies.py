@@ -24,8 +24,9 @@ from tests.agent_types import Context, State, line
 from tests.factories import make_member
 from tests.orchestrator.runtime.conftest import run_all
 from tests.orchestrator.runtime.test_guard import decide, die_in, pending
-from tests.orchestrator.runtime.test_langchain_tools import agent, calls, said
+from tests.orchestrator.runtime.test_langchain_tools import agent, said
 from tests.orchestrator.runtime.test_runner import effects, fresh, run_to_death
+from tests.scripted import calls
 
 __all__ = ["agent"]  # a fixture
 

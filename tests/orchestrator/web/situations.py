@@ -8,6 +8,7 @@ from django.db import transaction
 from agents.actor import SYSTEM, agent
 from agents.lifecycle import ChildrenNeeded, Policy, Risk, SessionStatus, WaitKind
 from agents.models import AgentSession, Approval
+from agents.policies.policy import Terms
 from agents.roles import Level
 from agents.services import approvals, endings, ledger, messages, sessions, signals, waits
 from agents.services.endings import Ending
@@ -57,6 +58,7 @@ def ask(
             execution_id=row.pk,
             schema=PUBLISH_REPORT.schema() if schema is None else schema,
             effects=({"weight": "warning", "text": "Writes one file"},),
+            terms=Terms(),
         ),
     )
     if locked.status == SessionStatus.RUNNING:
