@@ -124,7 +124,7 @@ def test_an_automatic_decision_is_marked_as_the_rules_and_the_agent_is_told(proj
     event = AgentEvent.objects.get(aggregate_id=approval.pk, event_type="approval.decided")
     assert (event.event_data["how"], event.event_data["rule_id"]) == ("rule", str(made.pk))
     assert event.metadata["actor"] == "system"
-    assert decisions.decider_words(approval) == f"the rule “{made.name}”"
+    assert approval.decider == f"the rule “{made.name}”"
 
 
 def test_a_rule_that_rejects_says_why(project, owner):
