@@ -188,6 +188,13 @@ def test_so_does_one_whose_plan_was_made_when_nothing_was_queued():
     """Workers keep the plan for all parameters, from their first claims on."""
     numbered = leases.CLAIM % {name: f"${place}" for place, name in enumerate(PARAMETERS, 1)}
     with connection.cursor() as cursor:
+        # what autovacuum saw of other tests is forgotten, and it does not look again before this one is over
+        cursor.execute("ALTER TABLE agent_sessions SET (autovacuum_enabled = false)")
+        cursor.execute("SELECT pg_clear_relation_stats('public', 'agent_sessions')")
+        cursor.execute(
+            "SELECT pg_clear_attribute_stats('public', 'agent_sessions', attname, false)"
+            " FROM pg_stats WHERE tablename = 'agent_sessions'"
+        )
         cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         cursor.execute(f"PREPARE kept (text, int, uuid[], float8, text, uuid) AS {numbered}")
         cursor.execute("EXPLAIN EXECUTE kept('queen', 100, '{}', 60, 'here', gen_random_uuid())")
