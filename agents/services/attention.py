@@ -20,7 +20,7 @@ from agents.lifecycle import ApprovalStatus, DecidedBy
 from agents.models import AgentSession, Approval, Membership, SessionWait, User
 from agents.policies.policy import AtDeadline, Escalation, Terms
 from agents.roles import Role, includes
-from agents.services import audit, deadlines, decisions, sessions
+from agents.services import audit, deadlines, decisions
 from agents.services.decisions import Decider, Decision
 
 NOBODY = "Nobody decided in time."
@@ -85,9 +85,7 @@ def due(limit: int = 500) -> list[UUID]:
 @transaction.atomic
 def attend(approval_id: UUID) -> int:
     """Do what is due of a request; how many steps that were. One that was decided meanwhile is left alone."""
-    session_id, wait_id = Approval.objects.values_list("session_id", "wait_id").get(pk=approval_id)
-    session = sessions.lock(session_id)
-    wait = SessionWait.objects.select_for_update(no_key=True).get(pk=wait_id)
+    session, wait, _ = decisions.locked(approval_id)
     done = 0
     while (approval := _due(approval_id)) is not None:
         _step(session, wait, approval)
@@ -97,7 +95,7 @@ def attend(approval_id: UUID) -> int:
 
 def _due(approval_id: UUID) -> Approval | None:
     found = Approval.objects.filter(pk=approval_id, status=ApprovalStatus.PENDING, next_step_at__lte=Now())
-    return found.select_for_update(no_key=True).first()
+    return found.first()
 
 
 def _step(session: AgentSession, wait: SessionWait, approval: Approval) -> None:
@@ -138,8 +136,7 @@ def assign(approval_id: UUID, *, role: Role, to: User | None, by: User) -> Appro
     Raises InvalidTransition when it is decided, InvalidInput for somebody who may not decide, Forbidden for who would
     take it from those it is for.
     """
-    session = sessions.lock(Approval.objects.values_list("session_id", flat=True).get(pk=approval_id))
-    approval = Approval.objects.select_for_update(no_key=True).get(pk=approval_id)
+    session, _, approval = decisions.locked(approval_id)
     if approval.status != ApprovalStatus.PENDING:
         raise InvalidTransition("This request is decided.")
     if role not in (Role.APPROVER, Role.ADMIN):

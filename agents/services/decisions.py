@@ -87,7 +87,7 @@ def decide(approval_id: UUID, decision: Decision, *, by: User, version: int, ter
     Raises NotFound, Forbidden for who may not decide it, AlreadyDecided (with who, when and what) when somebody was
     first, StaleVersion when the request has changed since `version`, InvalidInput when it does not allow this.
     """
-    session, wait, approval = _locked(approval_id)
+    session, wait, approval = locked(approval_id)
     if decision.key and was_pressed(approval_id, decision.key, by=by):
         return approval
     if approval.status != ApprovalStatus.PENDING or approval.version != version:
@@ -277,7 +277,7 @@ def undo(approval_id: UUID, *, by: User) -> Approval:
 
     Raises NotFound, Forbidden for somebody else's decision, TooLate.
     """
-    session, _, approval = _locked(approval_id)
+    session, _, approval = locked(approval_id)
     if approval.status not in DECIDED:
         raise TooLate("There is no decision to take back.")
     if approval.decided_by_id != by.pk:
@@ -303,7 +303,7 @@ def due(limit: int = 500) -> list[UUID]:
 @transaction.atomic
 def dispatch(approval_id: UUID) -> bool:
     """Tell an agent of a decision that cannot be taken back any more, once. False if that was done, or undone."""
-    session, wait, approval = _locked(approval_id)
+    session, wait, approval = locked(approval_id)
     is_due = Approval.objects.filter(pk=approval.pk, effective_at__lte=Now(), dispatched_at__isnull=True).exists()
     if is_due:
         told = ApprovalDispatched(session_id=session.pk)
@@ -312,7 +312,8 @@ def dispatch(approval_id: UUID) -> bool:
     return is_due
 
 
-def _locked(approval_id: UUID) -> tuple[AgentSession, SessionWait, Approval]:
+def locked(approval_id: UUID) -> tuple[AgentSession, SessionWait, Approval]:
+    """A request with its agent and its wait, locked in this order to the end of the transaction. Raises NotFound."""
     found = Approval.objects.filter(pk=approval_id).values_list("session_id", "wait_id").first()
     if found is None:
         raise NotFound

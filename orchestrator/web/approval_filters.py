@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
@@ -33,6 +34,13 @@ class Chip:
 def query(address: QueryDict) -> str:
     """The filters of an address, as it names them."""
     return urlencode({name: address[name] for name in FILTERS if address.get(name)})
+
+
+def address(request: HttpRequest, approval_id: UUID | None = None) -> str:
+    """Where a request is, or the list, within the filters that are set."""
+    asked = query(request.GET)
+    place = reverse("approval", args=[approval_id]) if approval_id else reverse("approvals")
+    return place + (f"?{asked}" if asked else "")
 
 
 def read(address: QueryDict, user: User) -> Filters:

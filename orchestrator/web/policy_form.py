@@ -87,7 +87,7 @@ class PolicyForm:
             made = PolicyForm.of(parse(self.read()))
             self.draft, self.json = made.draft, made.json
             if made.json is not None:
-                raise InvalidInput(fields={"json": "The form’s fields cannot hold this as it is."})  # noqa: RUF001
+                raise InvalidInput(fields={"json": "The form’s fields cannot hold this as it is."})  # noqa: RUF001  # a letter
         else:
             self.focus = drafts.change(self.draft, act, NEW)
 

@@ -8,7 +8,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_POST, require_safe
 
@@ -66,9 +65,7 @@ def claim(request: HttpRequest) -> HttpResponse:
     found = approvals.claim_next(person(request), chrome.project.pk, wanted)
     if found is None:
         messages.info(request, "Somebody is on each of these already.")
-    query = approval_filters.query(request.GET)
-    address = reverse("approval", args=[found]) if found else reverse("approvals")
-    return redirect(address + (f"?{query}" if query else ""))
+    return redirect(approval_filters.address(request, found))
 
 
 @require_POST
@@ -134,12 +131,7 @@ def undo(request: HttpRequest, approval_id: UUID) -> HttpResponse:
 def _onward(request: HttpRequest, chrome: Chrome, decided: Approval) -> str:
     filters = approval_filters.read(request.GET, person(request))
     rest = selectors.pending(chrome.project.pk, filters).exclude(pk=decided.pk).first()
-    return _address(request, rest or decided)
-
-
-def _address(request: HttpRequest, approval: Approval) -> str:
-    query = approval_filters.query(request.GET)
-    return reverse("approval", args=[approval.pk]) + (f"?{query}" if query else "")
+    return approval_filters.address(request, (rest or decided).pk)
 
 
 def _page(
@@ -195,18 +187,15 @@ def _request(
         "attempt": attempt,
         "conflict": attempt.conflict if attempt else None,
         "comparison": SimpleLazyObject(lambda: arguments.compare(approval, fields)),
-        "is_open": approval.status == ApprovalStatus.PENDING and not (attempt and attempt.conflict),
+        "is_open": is_pending and not (attempt and attempt.conflict),
         "obstacle": approvals.obstacle(person(request), approval) if is_pending else "",
         "votes": SimpleLazyObject(lambda: selectors.standing_votes(approval)),
-        "can_undo": approval in selectors.undoable(approval.project_id, person(request).pk)
-        if not is_pending
-        else False,
         "key": new_id(),
         "trail": SimpleLazyObject(lambda: trails.show(approval)),
         "others": SimpleLazyObject(lambda: approvals.others(person(request), approval)),
         "position": at + 1,
-        "previous": _address(request, listed[at - 1]) if at > 0 else "",
-        "next": _address(request, listed[at + 1]) if at + 1 < len(listed) else "",
+        "previous": approval_filters.address(request, listed[at - 1].pk) if at > 0 else "",
+        "next": approval_filters.address(request, listed[at + 1].pk) if at + 1 < len(listed) else "",
     }
 
 

@@ -7,7 +7,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from agents.errors import InvalidInput
@@ -44,12 +43,12 @@ def decide(
         )
     except InvalidInput as error:
         messages.error(request, " ".join(error.data.get("fields", {}).values()) or str(error))
-        return redirect(_back(request))
+        return redirect(approval_filters.address(request))
     told = words(outcomes)
     if all(one.result is Decided.DONE for one in outcomes):
         messages.success(request, told)
-        return redirect(_back(request))
-    context = {"section": "approvals", "outcomes": outcomes, "told": told, "back": _back(request)}
+        return redirect(approval_filters.address(request))
+    context = {"section": "approvals", "outcomes": outcomes, "told": told, "back": approval_filters.address(request)}
     return render_page(request, "approvals/outcomes.html", context)
 
 
@@ -63,8 +62,3 @@ def words(outcomes: Sequence[DecisionOutcome]) -> str:
     """What became of all: 7 done, 2 changed since you saw them."""
     found = Counter(one.result for one in outcomes)
     return ", ".join(f"{found[result]} {word}" for result, word in _WORDS.items() if found[result])
-
-
-def _back(request: HttpRequest) -> str:
-    query = approval_filters.query(request.GET)
-    return reverse("approvals") + (f"?{query}" if query else "")
