@@ -23,8 +23,6 @@ from agents.events.types import ToolCallsLeft, ToolMoved
 from agents.ids import derived_id
 from agents.lifecycle import ExecutionStatus, Policy, Risk
 from agents.models import AgentSession, KeptResult, ToolExecution
-from agents.policies.conditions import Facts
-from agents.roles import Level
 from agents.services import policies
 from agents.services.policies import Ruled
 
@@ -64,9 +62,7 @@ def open_call(session: AgentSession, call: Call) -> ToolExecution:
 
 def _ruled(session: AgentSession, call: Call) -> Ruled:
     """What the project's policy says of a new call."""
-    facts = Facts(
-        call.tool_name, call.risk, Level(session.level), session.agent_type, call.arguments, policies.now(), call.cost
-    )
+    facts = policies.call_now(session, call.tool_name, call.risk, call.arguments, call.cost)
     return policies.ruled(session.project_id, facts, call.policy)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from django.db.models.functions import Now
 
 from agents.errors import InvalidInput, StaleVersion
 from agents.lifecycle import Policy, Risk
-from agents.models import Membership, PolicyVersion, Project, ToolExecution, User
+from agents.models import AgentSession, Membership, PolicyVersion, Project, ToolExecution, User
 from agents.policies.conditions import Facts
 from agents.policies.policy import Document, Ruling, Terms, parse
 from agents.roles import Level, Role, includes
@@ -114,6 +115,11 @@ def save(project_id: UUID, given: Any, *, expected: int | None, note: str, by: U
         by.pk, "policy.save", project_id=project_id, target=("policy", made.pk), detail={"number": made.number}
     )
     return made
+
+
+def call_now(session: AgentSession, tool: str, risk: Risk, arguments: dict[str, Any], cost: Decimal) -> Facts:
+    """A call of an agent's, as policies look at it at this moment. `cost` in dollars."""
+    return Facts(tool, risk, Level(session.level), session.agent_type, arguments, now(), cost)
 
 
 def ruled(project_id: UUID, call: Facts, usual: Policy) -> Ruled:

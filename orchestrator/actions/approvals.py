@@ -17,9 +17,8 @@ from agents.interrupts import Form
 from agents.lifecycle import ApprovalStatus, Policy, Risk, WaitKind
 from agents.models import Approval, User
 from agents.outcomes import Decided, DecisionOutcome
-from agents.policies.conditions import Facts
 from agents.policies.policy import Terms
-from agents.roles import Level, Role
+from agents.roles import Role
 from agents.services import (
     attention,
     budgets,
@@ -200,9 +199,8 @@ def _has(approval: Approval, name: str, tool: Tool[Any] | None) -> bool:
 
 def _ruled(approval: Approval, tool: Tool[Any] | None, name: str, given: dict[str, Any], cost: Decimal) -> Terms:
     """How a call that a person changed is to be decided. Raises Forbidden where the policy refuses it."""
-    session = approval.session
     risk = tool.risk if tool else Risk(approval.risk)
-    facts = Facts(name, risk, Level(session.level), session.agent_type, given, policies.now(), cost)
+    facts = policies.call_now(approval.session, name, risk, given, cost)
     ruled = policies.ruled(approval.project_id, facts, tool.policy if tool else Policy.ASK)
     if ruled.policy is Policy.REFUSE:
         raise Forbidden(policies.refusal(approval.project_id, ruled.rule, ruled.version))

@@ -11,8 +11,6 @@ from agents.errors import InvalidInput, NotFound
 from agents.interrupts import Action, Form
 from agents.lifecycle import Policy, Risk, WaitKind
 from agents.models import AgentSession, Approval
-from agents.policies.conditions import Facts
-from agents.roles import Level
 from agents.services import approvals, policies, waits
 from agents.services.policies import Ruled
 from orchestrator.tools.registry import tool_named
@@ -74,15 +72,7 @@ def _ruled(session: AgentSession, action: Action, known: Known) -> Ruled:
 
     About a tool that is refused anyway nobody is asked.
     """
-    facts = Facts(
-        action.tool,
-        known.risk,
-        Level(session.level),
-        session.agent_type,
-        action.arguments,
-        policies.now(),
-        known.cost,
-    )
+    facts = policies.call_now(session, action.tool, known.risk, action.arguments, known.cost)
     return policies.ruled(session.project_id, facts, known.policy)
 
 
