@@ -86,3 +86,9 @@ def _check(user: User, project_id: UUID, wanted: Role) -> None:
         raise NotFound
     if not includes(role, wanted):
         raise Forbidden(f"This needs the role {wanted}; yours is {role}.")
+
+
+def roles_of(user: User) -> dict[UUID, Role]:
+    """The person's role in each project that they belong to."""
+    found = Membership.objects.filter(user=user).values_list("project_id", "role")
+    return {project_id: Role(role) for project_id, role in found}

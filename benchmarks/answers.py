@@ -10,7 +10,7 @@ from agents.lifecycle import SessionStatus
 from agents.models import AgentSession, AgentState, Approval, Project, User
 from agents.roles import Level
 from agents.services import decisions
-from agents.services.decisions import Decision
+from agents.services.conclusions import Decision
 from benchmarks import missions, tables
 from benchmarks.agents import NOTHING
 from orchestrator.actions import agents

@@ -18,13 +18,20 @@ RUN_NEXT = "queenright.run_next"
 TIDY = "queenright.tidy"
 PRUNE = "queenright.prune"
 SNAPSHOT = "queenright.snapshot"
+CROWD = 10  # sessions that one message tells of
 
 
 def ring(level: Level, times: int = 1) -> None:
-    """Tell the workers of `level` that sessions are queued. A lost message is rung again by the sweeper."""
+    """Tell the workers of `level` that so many sessions are queued. A lost message is rung again by the sweeper.
+
+    Of a crowd one message tells `CROWD` at a time, and whoever hears it rings for the others: few hold up who rings,
+    and none is long in the hands of a worker that is busy.
+    """
+    share = CROWD if times > CROWD else 1
     try:
-        for _ in range(times):
-            current_app.send_task(RUN_NEXT, args=[level], queue=level, retry=False)
+        for rung in range(0, times, share):
+            arguments = [level, min(share, times - rung)]
+            current_app.send_task(RUN_NEXT, args=arguments, queue=level, retry=False)
     except (OperationalError, OSError) as error:
         log.warning("The broker does not answer; the sweeper rings %s later: %s", level, error)
 

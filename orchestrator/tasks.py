@@ -34,8 +34,9 @@ def keep_failed(sender: Any, args: Sequence[Any], exception: BaseException, **kw
 
 
 @shared_task(name=dispatch.RUN_NEXT)
-def run_next(level: str) -> None:
-    """Run the best queued session of a level."""
+def run_next(level: str, times: int = 1) -> None:
+    """Run the best queued session of a level, and tell the other workers of the others."""
+    dispatch.ring(Level(level), times - 1)
     runner.run_next(Level(level))
 
 

@@ -9,7 +9,7 @@ from agents.lifecycle import ApprovalStatus, SessionStatus
 from agents.models import AgentMessage, AgentRun, AgentSession, Approval, Project, ToolExecution, User
 from agents.roles import Level
 from agents.services import decisions
-from agents.services.decisions import Decision
+from agents.services.conclusions import Decision
 from orchestrator.conf import breaker_limits
 from orchestrator.resilience.breakers import Breaker
 from tests.agent_types import Brief

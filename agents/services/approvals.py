@@ -18,8 +18,8 @@ from agents.ids import derived_id
 from agents.lifecycle import ApprovalStatus, DecidedBy, Policy, Risk, WaitKind
 from agents.models import AgentSession, Approval, SessionWait, ToolExecution
 from agents.policies.policy import Terms
-from agents.services import attention, decisions, rules, sessions, waits
-from agents.services.decisions import Decider, Decision
+from agents.services import attention, conclusions, rules, sessions, waits
+from agents.services.conclusions import Conclusion, Decider, Decision, Held
 
 AT_ONCE = Terms(undo=0)
 """For what is no tool call: one person decides, and the agent is told at once."""
@@ -77,8 +77,8 @@ def _follow_policy(session: AgentSession, wait: SessionWait, approval: Approval,
     if verdict not in asked.allowed:
         return False
     decision = Decision(verdict, reason=asked.refusal if verdict == interrupts.REJECT else "")
-    effect = decisions.checked(approval, decision)
-    decisions.conclude(session, wait, approval, decision, effect, Decider(DecidedBy.POLICY))
+    effect = conclusions.checked(approval, decision)
+    conclusions.conclude(Conclusion(Held(session, wait, approval), decision, effect, Decider(DecidedBy.POLICY)))
     return True
 
 

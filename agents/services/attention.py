@@ -20,8 +20,8 @@ from agents.lifecycle import ApprovalStatus, DecidedBy
 from agents.models import AgentSession, Approval, Membership, SessionWait, User
 from agents.policies.policy import AtDeadline, Escalation, Terms
 from agents.roles import Role, includes
-from agents.services import audit, deadlines, decisions
-from agents.services.decisions import Decider, Decision
+from agents.services import audit, conclusions, deadlines, decisions
+from agents.services.conclusions import Conclusion, Decider, Decision, Held
 
 NOBODY = "Nobody decided in time."
 
@@ -118,8 +118,8 @@ def _step(session: AgentSession, wait: SessionWait, approval: Approval) -> None:
     else:
         verdict = interrupts.APPROVE if terms.at_deadline is AtDeadline.APPROVE else interrupts.REJECT
         decision = Decision(verdict, reason="" if verdict == interrupts.APPROVE else NOBODY)
-        effect = decisions.checked(approval, decision)
-        decisions.conclude(session, wait, approval, decision, effect, Decider(DecidedBy.DEADLINE))
+        effect = conclusions.checked(approval, decision)
+        conclusions.conclude(Conclusion(Held(session, wait, approval), decision, effect, Decider(DecidedBy.DEADLINE)))
 
 
 def _escalate(session: AgentSession, approval: Approval, to: Escalation, number: int) -> None:

@@ -1,11 +1,23 @@
 """What people did."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from agents.events import causes
 from agents.ids import new_id
 from agents.models import AuditEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """An action of a person, what it was done to (kind and id), and details without secrets and texts."""
+
+    action: str
+    project_id: UUID | None
+    target: tuple[str, UUID]
+    detail: dict[str, Any] = field(default_factory=dict)
 
 
 def record(
@@ -31,3 +43,19 @@ def record(
         target_id=target[1],
         detail=detail or {},
     )
+
+
+def record_all(user_id: UUID, deeds: Sequence[Deed]) -> list[UUID]:
+    """Keep that a person did many things at once; the ids of the entries, which stand in events as their causes."""
+    made = AuditEntry.objects.bulk_create(
+        AuditEntry(
+            project_id=deed.project_id,
+            user_id=user_id,
+            action=deed.action,
+            target_type=deed.target[0],
+            target_id=deed.target[1],
+            detail=deed.detail,
+        )
+        for deed in deeds
+    )
+    return [entry.pk for entry in made]

@@ -12,15 +12,21 @@ from agents.policies.policy import Terms
 from agents.roles import Role, higher, includes
 
 
-def check(approval: Approval, terms: Terms, user: User) -> None:
-    """Raise Forbidden, with the reason, for who may not decide this request now. The caller holds its session."""
-    if reason := obstacle(approval, terms, user):
+def check(approval: Approval, terms: Terms, user: User, role: Role | None) -> None:
+    """Raise Forbidden, with the reason, for who may not decide this request now, with this role in its project.
+
+    The caller holds its session.
+    """
+    if reason := _obstacle(approval, terms, user, role):
         raise Forbidden(reason)
 
 
 def obstacle(approval: Approval, terms: Terms, user: User) -> str:
     """Why a person may not decide a request under these terms; empty if nothing stands in the way."""
-    role = access.role_in(user, approval.project_id)
+    return _obstacle(approval, terms, user, access.role_in(user, approval.project_id))
+
+
+def _obstacle(approval: Approval, terms: Terms, user: User, role: Role | None) -> str:
     wanted = higher(Role(approval.assigned_role), terms.role)
     if role is None or not includes(role, wanted):
         return f"This needs the role {wanted}; yours is {role}." if role else "You do not belong to this project."

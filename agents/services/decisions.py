@@ -1,81 +1,46 @@
-"""Decisions: each request is decided once, by a person, a rule or its deadline, and the agent is told once."""
+"""Decisions: what people say to requests, alone or with others, on one or on many of them; and taking it back."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from agents import interrupts
-from agents.actor import SYSTEM, Actor, person
-from agents.errors import AlreadyDecided, Forbidden, InvalidInput, NotFound, StaleVersion, TooLate
-from agents.events import causes, store
-from agents.events.digests import digest
-from agents.events.types import ApprovalDecided, ApprovalDispatched, ApprovalUndone, ApprovalVoted
-from agents.interrupts import Decided, Form
-from agents.lifecycle import VERDICTS, ApprovalStatus, DecidedBy, Risk
-from agents.models import AgentSession, Approval, ApprovalRule, SessionWait, User, Vote
+from agents import access, interrupts
+from agents.actor import SYSTEM, person
+from agents.errors import AlreadyDecided, DomainError, Forbidden, NotFound, StaleVersion, TooLate
+from agents.events import store
+from agents.events.types import ApprovalDispatched, ApprovalUndone, ApprovalVoted
+from agents.lifecycle import ApprovalStatus, DecidedBy, Risk
+from agents.models import AgentSession, Approval, SessionWait, User, Vote
 from agents.policies.policy import Terms
-from agents.services import audit, deadlines, deciders, sessions, waits
+from agents.roles import Role
+from agents.services import audit, deciders, sessions
+from agents.services.conclusions import (
+    REOPENED,
+    Conclusion,
+    Decider,
+    Decision,
+    Effect,
+    Held,
+    checked,
+    conclude,
+    conclude_all,
+    tell,
+)
 
 DECIDED = (ApprovalStatus.APPROVED, ApprovalStatus.REJECTED, ApprovalStatus.ANSWERED)
-REOPENED: Mapping[str, Any] = {
-    "status": ApprovalStatus.PENDING,
-    "verdict": "",
-    "reason": "",
-    "edited": None,
-    "effective": None,
-    "effective_tool": "",
-    "effective_digest": "",
-    "version": F("version") + 1,
-    "decided_how": "",
-    "decided_by": None,
-    "rule": None,
-    "decided_at": None,
-    "effective_at": None,
-}
-"""What a request is whose decision does not hold any more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """What somebody decided. `arguments` are the effective ones, the proposed or the edited; `tool`: in place of the
-    one that was asked for. `answer`: of an open question. `key` names the press of a button: twice is once.
-    """
+class Ruling:
+    """What a decision brings about, and under which terms it counts."""
 
-    verdict: str
-    arguments: dict[str, Any] | None = None
-    reason: str = ""
-    tool: str = ""
-    answer: Any = None
-    key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What takes effect: which tool is called with what, or what an open question is answered with."""
-
-    tool: str
-    arguments: dict[str, Any] | None
-    is_edited: bool
-
-    @property
-    def digest(self) -> str:
-        """Equal effects have equal digests; empty where nothing takes effect."""
-        return "" if self.arguments is None else digest(self.arguments)
-
-
-@dataclass(frozen=True, slots=True)
-class Decider:
-    """Who or what decides. Undoing takes a person."""
-
-    how: DecidedBy
-    actor: Actor = SYSTEM
-    user: User | None = None
-    rule: ApprovalRule | None = None
+    effect: Effect
+    terms: Terms
 
 
 @transaction.atomic
@@ -87,25 +52,78 @@ def decide(approval_id: UUID, decision: Decision, *, by: User, version: int, ter
     Raises NotFound, Forbidden for who may not decide it, AlreadyDecided (with who, when and what) when somebody was
     first, StaleVersion when the request has changed since `version`, InvalidInput when it does not allow this.
     """
-    session, wait, approval = locked(approval_id)
+    held = locked(approval_id)
+    approval = held.approval
     if decision.key and was_pressed(approval_id, decision.key, by=by):
         return approval
+    ruling = _ruled(approval, decision, version, by, access.role_in(by, approval.project_id), terms)
+    vote = _vote(approval, decision, ruling.effect, by)
+    counted = 1
+    if ruling.terms.people > 1:
+        voted = ApprovalVoted(session_id=held.session.pk, vote_id=vote.pk, verdict=vote.verdict, digest=vote.digest)
+        store.record(voted, held.session, actor=person(by.pk), aggregate_id=approval.pk)
+        counted = _counted(approval, ruling.effect)
+        if decision.verdict == interrupts.APPROVE and counted < ruling.terms.people:
+            return approval
+    return conclude(_conclusion(held, decision, ruling, by, votes=counted))
+
+
+@transaction.atomic
+def decide_together(wanted: Mapping[UUID, tuple[Decision, int]], *, by: User) -> list[Approval]:
+    """Decide many requests in a few statements, each as `decide` would with its decision and version; the decided.
+
+    Left as they are, for `decide` to say why or to wait: those that somebody else holds just now, that several people
+    must decide, or that this person may not decide so.
+    """
+    found = locked_free(wanted)
+    pressed = _pressed(found, wanted, by)
+    roles = access.roles_of(by)
+    ruled: list[tuple[Held, Decision, Ruling]] = []
+    for held in found:
+        decision, version = wanted[held.approval.pk]
+        with contextlib.suppress(DomainError):
+            ruling = _ruled(held.approval, decision, version, by, roles.get(held.approval.project_id), None)
+            if ruling.terms.people == 1 and held.approval.pk not in pressed:
+                ruled.append((held, decision, ruling))
+    if not ruled:
+        return []
+    causes = _vote_all(ruled, by)
+    conclude_all(
+        [
+            _conclusion(held, decision, ruling, by, cause=cause)
+            for (held, decision, ruling), cause in zip(ruled, causes, strict=True)
+        ]
+    )
+    return [held.approval for held, _, _ in ruled]
+
+
+def _ruled(
+    approval: Approval, decision: Decision, version: int, by: User, role: Role | None, terms: Terms | None
+) -> Ruling:
+    """What a decision of a person with this role would bring about. Raises what `decide` raises."""
     if approval.status != ApprovalStatus.PENDING or approval.version != version:
         raise _refusal(approval)
     asked = Terms.model_validate(approval.terms)
     terms = asked.stricter(terms) if terms else asked
-    deciders.check(approval, terms, by)
-    effect = checked(approval, decision)
-    vote = _vote(approval, decision, effect, by)
-    counted = 1
-    if terms.people > 1:
-        voted = ApprovalVoted(session_id=session.pk, vote_id=vote.pk, verdict=vote.verdict, digest=vote.digest)
-        store.record(voted, session, actor=person(by.pk), aggregate_id=approval.pk)
-        if decision.verdict == interrupts.APPROVE and (counted := _counted(approval, effect)) < terms.people:
-            return approval
-    undo = terms.undo_seconds(Risk(approval.risk)) if terms.people == 1 else 0.0
+    deciders.check(approval, terms, by, role)
+    return Ruling(checked(approval, decision), terms)
+
+
+def _conclusion(
+    held: Held, decision: Decision, ruling: Ruling, by: User, *, votes: int = 1, cause: UUID | None = None
+) -> Conclusion:
+    undo = ruling.terms.undo_seconds(Risk(held.approval.risk)) if ruling.terms.people == 1 else 0.0
     decider = Decider(DecidedBy.PERSON, person(by.pk), by)
-    return conclude(session, wait, approval, decision, effect, decider, undo=undo, votes=counted)
+    return Conclusion(held, decision, ruling.effect, decider, undo, votes, cause)
+
+
+def _pressed(found: Sequence[Held], wanted: Mapping[UUID, tuple[Decision, int]], by: User) -> set[UUID]:
+    """Those of these requests that the person's press of the button has reached before."""
+    keys = {decision.key for decision, _ in wanted.values()} - {""}
+    if not keys:
+        return set()
+    mine = Vote.objects.filter(approval__in=[held.approval.pk for held in found], user=by, key__in=keys)
+    return {pk for pk, key in mine.values_list("approval_id", "key") if wanted[pk][0].key == key}
 
 
 def was_pressed(approval_id: UUID, key: str, *, by: User) -> bool:
@@ -113,53 +131,27 @@ def was_pressed(approval_id: UUID, key: str, *, by: User) -> bool:
     return Vote.objects.filter(approval=approval_id, user=by, key=key).exists()
 
 
-def checked(approval: Approval, decision: Decision) -> Effect:
-    """What a decision brings about. Raises InvalidInput where the request, or its graph, does not allow it."""
-    tool = decision.tool or approval.tool_name
-    if approval.form == Form.OPEN:
-        effect = Effect("", {"answer": decision.answer}, False)
-    elif decision.verdict in (interrupts.REJECT, interrupts.RESPOND, "stop"):
-        effect = Effect(tool, None, False)
-    else:
-        effective = approval.proposed if decision.arguments is None else decision.arguments
-        effect = Effect(tool, effective, effective != approval.proposed or tool != approval.tool_name)
-    _check(approval, decision, effect)
-    return effect
-
-
-def _check(approval: Approval, decision: Decision, effect: Effect) -> None:
-    asked = interrupts.EDIT if effect.is_edited else decision.verdict
-    if asked not in approval.allowed or decision.verdict not in VERDICTS:
-        named = "other arguments" if asked == interrupts.EDIT else f"“{decision.verdict}”"
-        raise InvalidInput(f"This request cannot be answered with {named}.")
-    if VERDICTS[decision.verdict] is ApprovalStatus.REJECTED and not decision.reason.strip():
-        raise InvalidInput(fields={"reason": "Say why, in a sentence: the agent reads it."})
-    if approval.form:
-        interrupts.check(_action(approval), Form(approval.form), _decided(decision, effect))
-    elif effect.tool != approval.tool_name:
-        raise InvalidInput("Another tool cannot be called in place of this one.")
-
-
-def _action(approval: Approval) -> interrupts.Action:
-    return interrupts.Action(
-        approval.tool_name,
-        approval.title,
-        approval.proposed,
-        tuple(approval.allowed),
-        schema=approval.schema,
-        may_change_tool=approval.may_change_tool,
-    )
-
-
-def _decided(decision: Decision, effect: Effect) -> Decided:
-    verdict = interrupts.EDIT if effect.is_edited else decision.verdict
-    return Decided(verdict, effect.tool, effect.arguments, decision.reason, decision.answer)
-
-
 def _vote(approval: Approval, decision: Decision, effect: Effect, by: User) -> Vote:
     """Keep what a person says; it stands in place of what the same person said before."""
     votes(approval).filter(user=by).update(withdrawn_at=Now())
-    vote = Vote.objects.create(
+    vote = _said(approval, decision, effect, by)
+    vote.save(force_insert=True)
+    deed = _deed(approval, decision, effect)
+    audit.record(by.pk, deed.action, project_id=deed.project_id, target=deed.target, detail=deed.detail)
+    return vote
+
+
+def _vote_all(ruled: Sequence[tuple[Held, Decision, Ruling]], by: User) -> list[UUID]:
+    """The same for many requests; the ids of their entries in the audit."""
+    said = [_said(held.approval, decision, ruling.effect, by) for held, decision, ruling in ruled]
+    before = Vote.objects.filter(approval__in=[held.approval.pk for held, _, _ in ruled], withdrawn_at__isnull=True)
+    before.filter(user=by).update(withdrawn_at=Now())
+    Vote.objects.bulk_create(said)
+    return audit.record_all(by.pk, [_deed(held.approval, decision, ruling.effect) for held, decision, ruling in ruled])
+
+
+def _said(approval: Approval, decision: Decision, effect: Effect, by: User) -> Vote:
+    return Vote(
         project_id=approval.project_id,
         approval=approval,
         user=by,
@@ -170,14 +162,15 @@ def _vote(approval: Approval, decision: Decision, effect: Effect, by: User) -> V
         digest=effect.digest,
         reason=decision.reason,
     )
-    audit.record(
-        by.pk,
+
+
+def _deed(approval: Approval, decision: Decision, effect: Effect) -> audit.Deed:
+    return audit.Deed(
         f"approval.{decision.verdict}",
-        project_id=approval.project_id,
-        target=("approval", approval.pk),
-        detail={"edited": effect.is_edited, "digest": effect.digest},
+        approval.project_id,
+        ("approval", approval.pk),
+        {"edited": effect.is_edited, "digest": effect.digest},
     )
-    return vote
 
 
 def votes(approval: Approval) -> QuerySet[Vote]:
@@ -189,86 +182,6 @@ def _counted(approval: Approval, effect: Effect) -> int:
     """How many approve exactly this."""
     alike = votes(approval).filter(verdict=interrupts.APPROVE, digest=effect.digest, tool_name=effect.tool)
     return alike.count()
-
-
-def conclude(
-    session: AgentSession,
-    wait: SessionWait,
-    approval: Approval,
-    decision: Decision,
-    effect: Effect,
-    decider: Decider,
-    *,
-    undo: float = 0.0,
-    votes: int = 0,
-) -> Approval:
-    """Write down how a pending request was decided, and tell the agent now or after `undo` seconds.
-
-    The caller holds session, wait and request.
-    """
-    Approval.objects.filter(pk=approval.pk).update(
-        status=VERDICTS[decision.verdict],
-        verdict=decision.verdict,
-        reason=decision.reason,
-        edited=effect.arguments if effect.is_edited else None,
-        effective=effect.arguments,
-        effective_tool=effect.tool if effect.arguments is not None and effect.tool != approval.tool_name else "",
-        effective_digest=effect.digest,
-        version=F("version") + 1,
-        decided_how=decider.how,
-        decided_by=decider.user,
-        rule=decider.rule,
-        decided_at=Now(),
-        effective_at=deadlines.after(undo),
-    )
-    approval.refresh_from_db()
-    decided = store.record(
-        ApprovalDecided(
-            session_id=session.pk,
-            status=approval.status,
-            verdict=approval.verdict,
-            edited=effect.is_edited,
-            digest=approval.effective_digest,
-            how=decider.how,
-            rule_id=decider.rule.pk if decider.rule else None,
-            votes=votes,
-        ),
-        session,
-        actor=decider.actor,
-        aggregate_id=approval.pk,
-    )
-    if not undo:
-        with causes.caused_by(decided):
-            _dispatch(session, wait, approval)
-    return approval
-
-
-def _dispatch(session: AgentSession, wait: SessionWait, approval: Approval) -> None:
-    """Let a decision go to the agent, whose wait is answered once all that it asked is decided."""
-    Approval.objects.filter(pk=approval.pk).update(dispatched_at=Now())
-    approval.refresh_from_db()
-    asked = {one.place: one for one in Approval.objects.filter(wait=wait).order_by("position")}  # when put last
-    if all(one.dispatched_at for one in asked.values()):
-        waits.answer(session, wait, _answer([asked[place] for place in sorted(asked)]))
-
-
-def _answer(asked: list[Approval]) -> Any:
-    """What the agent goes on with, in the form in which it asked."""
-    first = asked[0]
-    if first.form:
-        return interrupts.answer(Form(first.form), [_told(one) for one in asked])
-    return {
-        "type": first.verdict,
-        "args": first.effective,
-        "digest": first.effective_digest,
-        "message": first.reason,
-    }
-
-
-def _told(approval: Approval) -> Decided:
-    verdict = interrupts.EDIT if approval.edited is not None else approval.verdict
-    value = (approval.effective or {}).get("answer") if approval.form == Form.OPEN else None
-    return Decided(verdict, approval.effective_tool or approval.tool_name, approval.effective, approval.reason, value)
 
 
 @transaction.atomic
@@ -303,23 +216,37 @@ def due(limit: int = 500) -> list[UUID]:
 @transaction.atomic
 def dispatch(approval_id: UUID) -> bool:
     """Tell an agent of a decision that cannot be taken back any more, once. False if that was done, or undone."""
-    session, wait, approval = locked(approval_id)
-    is_due = Approval.objects.filter(pk=approval.pk, effective_at__lte=Now(), dispatched_at__isnull=True).exists()
-    if is_due:
-        told = ApprovalDispatched(session_id=session.pk)
-        with causes.caused_by(store.record(told, session, actor=SYSTEM, aggregate_id=approval.pk)):
-            _dispatch(session, wait, approval)
-    return is_due
+    held = locked(approval_id)
+    approval = held.approval
+    is_due = Approval.objects.filter(pk=approval.pk, effective_at__lte=Now(), dispatched_at__isnull=True)
+    if not is_due.update(dispatched_at=Now()):
+        return False
+    approval.refresh_from_db()
+    told = ApprovalDispatched(session_id=held.session.pk)
+    tell([(held, store.record(told, held.session, actor=SYSTEM, aggregate_id=approval.pk))])
+    return True
 
 
-def locked(approval_id: UUID) -> tuple[AgentSession, SessionWait, Approval]:
+def locked(approval_id: UUID) -> Held:
     """A request with its agent and its wait, locked in this order to the end of the transaction. Raises NotFound."""
     found = Approval.objects.filter(pk=approval_id).values_list("session_id", "wait_id").first()
     if found is None:
         raise NotFound
     session = sessions.lock(found[0])
     wait = SessionWait.objects.select_for_update(no_key=True).get(pk=found[1])
-    return session, wait, Approval.objects.select_for_update(no_key=True).get(pk=approval_id)
+    return Held(session, wait, Approval.objects.select_for_update(no_key=True).get(pk=approval_id))
+
+
+def locked_free(approval_ids: Collection[UUID]) -> list[Held]:
+    """Those of these requests that can be locked now. Who waits for nobody while holding many stands in no circle."""
+    found = Approval.objects.filter(pk__in=approval_ids).values_list("pk", "session_id", "wait_id")
+    rows = AgentSession.objects.filter(pk__in={session_id for _, session_id, _ in found})
+    agents = {session.pk: session for session in rows.select_for_update(no_key=True, skip_locked=True)}
+    asked = SessionWait.objects.filter(pk__in={wait_id for _, _, wait_id in found}, session__in=agents)
+    held_waits = {wait.pk: wait for wait in asked.select_for_update(no_key=True, skip_locked=True)}
+    requests = Approval.objects.filter(pk__in=approval_ids, wait__in=held_waits)
+    free = requests.select_for_update(no_key=True, skip_locked=True)
+    return [Held(agents[one.session_id], held_waits[one.wait_id], one) for one in free]
 
 
 def _refusal(now: Approval) -> AlreadyDecided | StaleVersion:

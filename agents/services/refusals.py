@@ -6,7 +6,7 @@ from agents.actor import agent
 from agents.events import store
 from agents.events.types import ApprovalUndone
 from agents.models import AgentSession, Approval, SessionWait
-from agents.services import decisions
+from agents.services import conclusions, decisions
 from agents.storable import storable_text
 
 LONGEST_WHY = 500  # characters
@@ -31,6 +31,6 @@ def _open(session: AgentSession, approval: Approval, why: str) -> None:
     decisions.votes(approval).update(withdrawn_at=Now())
     said = approval.intent.partition(_MARK)[0]
     intent = f"{said}{_MARK}{storable_text(why[:LONGEST_WHY])}"
-    Approval.objects.filter(pk=approval.pk).update(**decisions.REOPENED, dispatched_at=None, intent=intent)
+    Approval.objects.filter(pk=approval.pk).update(**conclusions.REOPENED, dispatched_at=None, intent=intent)
     undone = ApprovalUndone(session_id=session.pk)
     store.record(undone, session, actor=agent(session.pk), aggregate_id=approval.pk)

@@ -19,8 +19,8 @@ from agents.models import AgentSession, Approval, ApprovalRule, SessionWait, Use
 from agents.policies.conditions import Conditions, Facts
 from agents.policies.policy import Terms, messages_of
 from agents.roles import Level, Role, includes
-from agents.services import audit, deadlines, deciders, decisions
-from agents.services.decisions import Decider, Decision
+from agents.services import audit, conclusions, deadlines, deciders
+from agents.services.conclusions import Conclusion, Decider, Decision, Held
 from agents.storable import is_storable
 
 LONGEST_NAME = 200  # characters
@@ -222,8 +222,10 @@ def _hits(rule: ApprovalRule) -> bool:
 
 def _decide(session: AgentSession, wait: SessionWait, approval: Approval, rule: ApprovalRule) -> None:
     decision = Decision(rule.verdict, reason=rule.reason)
-    effect = decisions.checked(approval, decision)
-    decisions.conclude(session, wait, approval, decision, effect, Decider(DecidedBy.RULE, rule=rule))
+    effect = conclusions.checked(approval, decision)
+    conclusions.conclude(
+        Conclusion(Held(session, wait, approval), decision, effect, Decider(DecidedBy.RULE, rule=rule))
+    )
 
 
 def tried(project_id: UUID, rule: Rule, *, by: User) -> Tried:

@@ -1,11 +1,13 @@
 """Sessions: started, moved from status to status, ended."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from agents.actor import Actor, person
@@ -36,6 +38,15 @@ _LOCK = "SELECT * FROM agent_sessions WHERE session_id = %(session)s FOR NO KEY 
 _LOCK_ATTEMPT = """
 SELECT * FROM agent_sessions WHERE session_id = %(session)s AND attempt = %(attempt)s AND status = 'running'
 FOR NO KEY UPDATE"""
+
+_MOVE = """
+UPDATE agent_sessions AS session SET
+    status = given.status, move_id = given.move_id, moved_at = %(now)s, updated_at = %(now)s,
+    finished_at = CASE WHEN given.has_ended THEN %(now)s END,
+    control = CASE WHEN given.has_ended THEN '' ELSE session.control END,
+    holds_below = session.holds_below AND NOT given.has_ended
+FROM jsonb_to_recordset(%(moves)s::jsonb) AS given(session_id uuid, status text, move_id uuid, has_ended boolean)
+WHERE session.session_id = given.session_id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,38 +262,76 @@ def check_unheld(session: AgentSession) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Another status for a locked session. `causation`: the event that led to it, where `causes` does not know."""
+
+    session: AgentSession
+    target: SessionStatus
+    actor: Actor
+    cause: str = ""
+    causation: UUID | None = None
+
+
 def move(session: AgentSession, target: SessionStatus, *, actor: Actor, cause: str = "") -> None:
     """Give a locked session another status and record it. Raises InvalidTransition, also while it is rewound."""
-    previous = SessionStatus(session.status)
-    check_move(SESSION_TRANSITIONS, previous, target)
-    if previous in _SET_GOING_BY_PEOPLE and target is not SessionStatus.CANCELLED:
-        check_unheld(session)
+    move_all([Move(session, target, actor, cause)])
+
+
+def move_all(moves: Sequence[Move]) -> None:
+    """The same for several sessions, in three statements. If one of them may not move, none does."""
+    if not moves:
+        return
     now = timezone.now()
-    before = session.move_id
-    session.status = target
+    previous = [_moved(one, now) for one in moves]
+    entries = [_move_entry(one, *before) for one, before in zip(moves, previous, strict=True)]
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVE, {"moves": json.dumps([_move_row(one) for one in moves], default=str), "now": now})
+    left = [one.session.pk for one, (status, _) in zip(moves, previous, strict=True) if status is SessionStatus.RUNNING]
+    if left:
+        SessionLease.objects.filter(pk__in=left).delete()
+    store.record_all(entries)
+
+
+def _moved(one: Move, now: datetime) -> tuple[SessionStatus, UUID | None]:
+    """The session in its new status, not written yet; which it had before, and by which move."""
+    session, before = one.session, one.session.move_id
+    previous = SessionStatus(session.status)
+    check_move(SESSION_TRANSITIONS, previous, one.target)
+    if previous in _SET_GOING_BY_PEOPLE and one.target is not SessionStatus.CANCELLED:
+        check_unheld(session)
+    session.status = one.target
     session.move_id = new_id()
     session.moved_at = session.updated_at = now
-    session.finished_at = now if target in FINAL else None
-    fields = ["status", "move_id", "moved_at", "updated_at", "finished_at"]
-    if target in FINAL:
+    session.finished_at = now if one.target in FINAL else None
+    if one.target in FINAL:
         session.control, session.holds_below = Control.NONE, False
-        fields += ["control", "holds_below"]
-    session.save(update_fields=fields)
-    if previous is SessionStatus.RUNNING:
-        SessionLease.objects.filter(pk=session.pk).delete()
-    store.record(
-        SessionMoved(
-            previous=previous,
-            status=target,
-            level=session.level,
-            attempt=session.attempt,
-            run_id=session.current_run_id,
-            cause=cause,
-        ),
-        session,
-        actor=actor,
-        causation_id=causes.cause() or (before if actor.id == session.pk else None),
-        event_id=session.move_id,
+    return previous, before
+
+
+def _move_row(one: Move) -> dict[str, Any]:
+    session = one.session
+    return {
+        "session_id": session.pk,
+        "status": session.status,
+        "move_id": session.move_id,
+        "has_ended": session.status in FINAL,
+    }
+
+
+def _move_entry(one: Move, previous: SessionStatus, before: UUID | None) -> store.Entry:
+    session = one.session
+    moved = SessionMoved(
+        previous=previous,
+        status=one.target,
+        level=session.level,
+        attempt=session.attempt,
+        run_id=session.current_run_id,
+        cause=one.cause,
+    )
+    cause = one.causation or causes.cause() or (before if one.actor.id == session.pk else None)
+    return store.Entry(
+        moved, session.pk, session.project_id, session.root_id, one.actor, cause, event_id=session.move_id
     )
 
 

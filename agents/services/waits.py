@@ -1,5 +1,6 @@
 """What sessions wait for: opened when a graph stops, answered once, counted down by children."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,6 +30,12 @@ from agents.services import coordination, details, ledger, sessions, spending
 _IS_ASKED = """
 SELECT EXISTS (SELECT FROM agent_communications
                WHERE receiver_session_id = %(session)s AND wait_id IS NOT NULL AND processed_at IS NULL)"""
+
+_ANSWER = """
+UPDATE session_waits SET answer = given.answer, answered_at = %s
+FROM jsonb_to_recordset(%s::jsonb) AS given(wait_id uuid, answer jsonb)
+WHERE session_waits.wait_id = given.wait_id AND answered_at IS NULL
+RETURNING session_waits.wait_id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,22 +211,45 @@ def _missing(child: AgentSession, unfinished: str) -> str:
     return f"{ended}: {child.current_run.error}" if child.current_run and child.current_run.error else ended
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer to a wait of a locked session. `cause`: the event that led to it, where `causes` does not know."""
+
+    session: AgentSession
+    wait: SessionWait
+    value: Any
+    cause: UUID | None = None
+
+
 def answer(session: AgentSession, wait: SessionWait, value: Any) -> bool:
     """Answer a wait of a locked session, once; a waiting session is queued. False if it was answered before.
 
     The session must be locked whatever its status is: a running one that is about to park reads its waits after
     its own lock, and would miss an answer that did not take it.
     """
-    named = {"key": wait.request["key"], "value": value}
-    answered = SessionWait.objects.filter(pk=wait.pk, answered_at__isnull=True).update(
-        answer=named, answered_at=timezone.now()
-    )
-    if answered and sessions.is_waiting(session):
-        # a budget is no question of the graph: who waits for something else, too, goes on waiting for that
-        target = resting_status(session) if wait.kind == WaitKind.BUDGET else SessionStatus.QUEUED
-        if target != session.status:
-            sessions.move(session, target, actor=SYSTEM, cause=f"answered:{wait.kind}")
-    return bool(answered)
+    return bool(answer_all([Answered(session, wait, value)]))
+
+
+def answer_all(answered: Sequence[Answered]) -> set[UUID]:
+    """Answer waits of several locked sessions in one go, likewise; those that had no answer before."""
+    if not answered:
+        return set()
+    named = {one.wait.pk: {"key": one.wait.request["key"], "value": one.value} for one in answered}
+    with connection.cursor() as cursor:
+        rows = [{"wait_id": wait_id, "answer": value} for wait_id, value in named.items()]
+        cursor.execute(_ANSWER, [timezone.now(), json.dumps(rows, default=str)])
+        new = {wait_id for (wait_id,) in cursor.fetchall()}
+    moves: dict[UUID, sessions.Move] = {}
+    for one in answered:
+        if one.wait.pk in new and one.session.pk not in moves and sessions.is_waiting(one.session):
+            # a budget is no question of the graph: who waits for something else, too, goes on waiting for that
+            is_budget = one.wait.kind == WaitKind.BUDGET
+            target = resting_status(one.session) if is_budget else SessionStatus.QUEUED
+            if target != one.session.status:
+                cause = f"answered:{one.wait.kind}"
+                moves[one.session.pk] = sessions.Move(one.session, target, SYSTEM, cause, one.cause)
+    sessions.move_all(list(moves.values()))
+    return new
 
 
 def waiting_status(session: AgentSession) -> SessionStatus | None:

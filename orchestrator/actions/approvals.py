@@ -1,8 +1,10 @@
 """Deciding what agents ask."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -31,13 +33,14 @@ from agents.services import (
     subtrees,
     viewing,
 )
-from agents.services.decisions import Decision
+from agents.services.conclusions import Decision
 from orchestrator.runtime.agent_types import agent_type
 from orchestrator.runtime.guard import caller_of
 from orchestrator.tools.registry import tool_named
 from orchestrator.tools.tool import Tool
 
 MOST_AT_ONCE = 500  # requests that are decided by one press
+TOGETHER = 100  # of them in a transaction: as long as other people and agents may wait for it
 
 
 @causes.act()
@@ -61,7 +64,7 @@ def decide(
     first, StaleVersion when the request has changed.
     """
     approval = access.approval_for(user, approval_id, role=Role.APPROVER)
-    press = digest([key, verdict, arguments, reason, tool, answer]) if key else ""
+    press = _press(key, verdict, arguments, reason, tool, answer)
     if press and decisions.was_pressed(approval_id, press, by=user):
         return approval
     decision = Decision(verdict, arguments, reason.strip(), tool, answer, press)
@@ -89,12 +92,44 @@ def decide_many(
         raise InvalidInput("Many requests at once can be approved or rejected.")
     if verdict == interrupts.REJECT and not reason.strip():
         raise InvalidInput(fields={"reason": "Say why, in a sentence: the agents read it."})
-    theirs = Approval.objects.filter(project__in=access.projects_for(user), pk__in=[pk for pk, _ in wanted])
-    titles = dict(theirs.values_list("pk", "title"))
-    return [
-        _outcome(user, pk, titles.get(pk, "A request"), verdict=verdict, version=version, reason=reason, key=key)
-        for pk, version in dict(wanted).items()
-    ]
+    versions = dict(wanted)
+    outcomes: dict[UUID, DecisionOutcome] = {}
+    remaining = iter(versions.items())
+    while some := dict(islice(remaining, TOGETHER)):
+        outcomes |= _decide_some(user, some, verdict, reason, key)
+    return [outcomes[pk] for pk in versions]
+
+
+def _decide_some(
+    user: User, versions: Mapping[UUID, int], verdict: str, reason: str, key: str
+) -> dict[UUID, DecisionOutcome]:
+    """Decide those together that stand in nobody's way, the others one by one."""
+    theirs = Approval.objects.filter(project__in=access.projects_for(user), pk__in=versions)
+    asked = {one.pk: one for one in theirs.select_related("session", "execution")}
+    plain: dict[UUID, tuple[Decision, int]] = {}
+    for pk, approval in asked.items():
+        decision = Decision(verdict, None, reason.strip(), key=_press(key, verdict, None, reason, "", None))
+        with contextlib.suppress(DomainError):  # what it is, is said when it is decided by itself
+            plain[pk] = (_as_proposed(approval, decision), versions[pk])
+    together = decisions.decide_together(plain, by=user)
+    done = {one.pk: DecisionOutcome(one.pk, one.title, Decided.DONE) for one in together}
+    decision_of = {"verdict": verdict, "reason": reason, "key": key}
+    for pk in versions.keys() - done.keys():
+        title = asked[pk].title if pk in asked else "A request"
+        done[pk] = _outcome(user, pk, title, version=versions[pk], **decision_of)
+    return done
+
+
+def _as_proposed(approval: Approval, decision: Decision) -> Decision:
+    """The decision, if it can be made for many at once. Raises what is wrong with it, or InvalidInput."""
+    if approval.kind in (WaitKind.BUDGET, WaitKind.REPLY):
+        raise InvalidInput("More than a decision follows from this.")
+    if decision.verdict != interrupts.APPROVE or approval.kind == WaitKind.UNCERTAIN:
+        return decision
+    decision, changed = _checked(approval, decision)
+    if changed is not None:
+        raise InvalidInput("It is not what was proposed any more.")
+    return decision
 
 
 def _outcome(user: User, approval_id: UUID, title: str, **decision: Any) -> DecisionOutcome:
@@ -109,6 +144,11 @@ def _outcome(user: User, approval_id: UUID, title: str, **decision: Any) -> Deci
         return DecisionOutcome(approval_id, title, Decided.REFUSED, words)
     is_open = decided.status == ApprovalStatus.PENDING
     return DecisionOutcome(approval_id, title, Decided.COUNTED if is_open else Decided.DONE)
+
+
+def _press(key: str, *pressed: Any) -> str:
+    """The name of a press of a button: the same key with another decision is another one."""
+    return digest([key, *pressed]) if key else ""
 
 
 def see(user: User, approval: Approval) -> None:

@@ -15,7 +15,7 @@ from agents.models import AgentSession, Approval, AuditEntry, SessionWait
 from agents.roles import Role
 from agents.services import approvals, control, decisions, sessions, waits
 from agents.services.approvals import Request
-from agents.services.decisions import Decision
+from agents.services.conclusions import Decision
 from tests.factories import make_member, make_mission, make_user, running
 from tests.races import at_once
 

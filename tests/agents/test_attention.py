@@ -12,7 +12,7 @@ from agents.policies.policy import AtDeadline, Escalation, Terms
 from agents.roles import Role
 from agents.services import attention, decisions
 from agents.services.attention import StepKind
-from agents.services.decisions import Decision
+from agents.services.conclusions import Decision
 from orchestrator import sweeper
 from tests.agents.desk import batch, pass_time, request
 from tests.factories import make_member, make_user

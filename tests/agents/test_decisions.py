@@ -16,7 +16,7 @@ from agents.models import Absence, AgentEvent, AgentSession, Approval, AuditEntr
 from agents.policies.policy import Terms
 from agents.roles import Role
 from agents.services import control, decisions
-from agents.services.decisions import Decision
+from agents.services.conclusions import Decision
 from tests.agents.desk import PROPOSED, batch, pass_time, request
 from tests.factories import make_member
 from tests.races import at_once

@@ -30,7 +30,7 @@ from agents.policies.policy import Terms
 from agents.roles import Role
 from agents.services import approvals, attention, decisions, rules, sessions
 from agents.services.approvals import Request
-from agents.services.decisions import Decision
+from agents.services.conclusions import Decision
 from agents.services.rules import Rule
 from agents.services.waits import Question
 from tests.factories import make_member, make_mission, make_project, running

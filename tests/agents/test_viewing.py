@@ -9,7 +9,7 @@ from agents.events import store
 from agents.models import AgentEvent, Approval, Sight
 from agents.roles import Role
 from agents.services import decisions, viewing
-from agents.services.decisions import Decision
+from agents.services.conclusions import Decision
 from tests.agents.desk import asked, put, request
 from tests.factories import make_member, make_mission, make_project, running
 from tests.races import at_once

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import F
 
 from agents.ids import new_id
+from agents.roles import Level
 from memory.documents import Limits
 from memory.models import MissionSource
 from memory.services import sources
@@ -66,3 +67,15 @@ def test_only_old_drafts_are_tidied_away():
     tasks.tidy()
     assert old not in MissionSource.objects.all()
     assert MissionSource.objects.count() == 1
+
+
+def test_a_ring_for_a_crowd_is_a_few_messages_that_are_passed_on_to_one_for_each(monkeypatch):
+    sent: list[list] = []
+    monkeypatch.setattr(dispatch.current_app, "send_task", lambda name, args, **options: sent.append(args))
+    monkeypatch.setattr(tasks.runner, "run_next", lambda level: heard.append(level))
+    heard: list[str] = []
+    dispatch.ring(Level.WORKER, 95)
+    assert len(sent) == 10
+    while sent:
+        tasks.run_next(*sent.pop())
+    assert heard == [Level.WORKER] * 95

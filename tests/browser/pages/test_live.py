@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from agents.models import Membership
 from agents.roles import Level, Role
 from agents.services import decisions
-from agents.services.decisions import Decision
+from agents.services.conclusions import Decision
 from tests.factories import make_member, make_mission
 from tests.orchestrator.web.situations import ask, delegate, end, run, say
 from tests.servers import cut_redis_connections

@@ -14,7 +14,7 @@ from agents.models import AgentSession, Approval, ToolExecution
 from agents.roles import Level
 from agents.selectors import reuse as selectors
 from agents.services import decisions
-from agents.services.decisions import Decision
+from agents.services.conclusions import Decision
 from orchestrator.runtime import runner, team
 from orchestrator.runtime.agent_types import graph_for
 from orchestrator.runtime.batching import Batching, Together, put_together

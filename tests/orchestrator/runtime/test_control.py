@@ -8,7 +8,7 @@ from agents.lifecycle import SessionStatus, WaitKind
 from agents.models import AgentSession, AgentState, Approval, SessionLease, User
 from agents.roles import Level
 from agents.services import control, decisions, subtrees
-from agents.services.decisions import Decision
+from agents.services.conclusions import Decision
 from orchestrator.runtime import agent_types as kinds
 from orchestrator.runtime import runner
 from tests import agent_types

@@ -9,7 +9,7 @@ from agents.errors import AlreadyDecided, InvalidInput
 from agents.lifecycle import ApprovalStatus, ExecutionStatus, SessionStatus
 from agents.models import AgentSession, Approval, SessionWait, ToolExecution
 from agents.services import control, decisions, ledger
-from agents.services.decisions import Decision
+from agents.services.conclusions import Decision
 from orchestrator.runtime import guard, runner, settling
 from orchestrator.tools.registry import tool_named
 from tests.agent_types import leave_trace, trace_by_key

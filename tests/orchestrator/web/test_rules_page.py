@@ -12,7 +12,7 @@ from agents.lifecycle import ApprovalStatus, Risk, RuleVerdict
 from agents.models import Approval, ApprovalRule, AuditEntry
 from agents.roles import Role
 from agents.services import decisions, rules
-from agents.services.decisions import Decision
+from agents.services.conclusions import Decision
 from agents.services.rules import Rule
 from orchestrator.actions import rules as actions
 from tests.factories import make_member, make_mission, make_project
