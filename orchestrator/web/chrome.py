@@ -1,7 +1,8 @@
 """What surrounds every page: the project one is in, what waits, theme, where the live feed stands."""
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -88,6 +89,28 @@ def enter(request: HttpRequest, project_id: UUID | None = None) -> Chrome:
     chrome = Chrome(user, project, projects)
     request.chrome = chrome  # type: ignore[attr-defined]  # read by the context processor below
     return chrome
+
+
+class OfProject(Protocol):
+    """What belongs to a project."""
+
+    project_id: Any
+
+
+Found = TypeVar("Found", bound=OfProject)
+
+
+def enter_for(request: HttpRequest, find: Callable[[User, UUID], Found], key: UUID) -> tuple[Chrome, Found]:
+    """The surroundings of a page about one thing, and the thing, read after them: what changes later is told live.
+
+    Raises what `find` raises, which is one of `access`, and Forbidden to who is in no project.
+    """
+    chrome = enter(request)
+    found = find(chrome.user, key)
+    if found.project_id != chrome.project.pk:
+        chrome = enter(request, found.project_id)
+        found = find(chrome.user, key)
+    return chrome, found
 
 
 def surroundings(request: HttpRequest) -> dict[str, Any]:

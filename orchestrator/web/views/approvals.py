@@ -20,7 +20,7 @@ from agents.models import Approval
 from agents.selectors import approvals as selectors
 from orchestrator.actions import approvals, trails
 from orchestrator.web import approval_filters, arguments, words
-from orchestrator.web.chrome import Chrome, enter, person
+from orchestrator.web.chrome import Chrome, enter, enter_for, person
 from orchestrator.web.errors import status_of
 from orchestrator.web.forms import parse_id
 from orchestrator.web.render import render_page
@@ -51,9 +51,8 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_safe
 def show(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     """One request beside the list."""
-    approval = access.approval_for(person(request), approval_id)
-    approvals.see(person(request), approval)
-    return _page(request, enter(request, approval.project_id), approval)
+    approvals.see(person(request), access.approval_for(person(request), approval_id))  # or it would be told live
+    return _page(request, *enter_for(request, access.approval_for, approval_id))
 
 
 @require_POST
@@ -71,8 +70,7 @@ def claim(request: HttpRequest) -> HttpResponse:
 @require_POST
 def decide(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     """Decide, and go on to the next request. What does not go through keeps everything that was typed."""
-    approval = access.approval_for(person(request), approval_id)
-    chrome = enter(request, approval.project_id)
+    chrome, approval = enter_for(request, access.approval_for, approval_id)
     given = arguments.given_in(approval, request.POST)
     typed = given, request.POST.get("reason", ""), request.POST.get("words", "")
     try:

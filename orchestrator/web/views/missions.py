@@ -21,7 +21,7 @@ from orchestrator import health
 from orchestrator.actions import missions as actions
 from orchestrator.web import limits as limit_form
 from orchestrator.web import reports, steering
-from orchestrator.web.chrome import Chrome, enter, person
+from orchestrator.web.chrome import Chrome, enter, enter_for, person
 from orchestrator.web.drawing import Axis
 from orchestrator.web.forms import parse_id
 from orchestrator.web.render import render_page
@@ -45,8 +45,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_safe
 def show(request: HttpRequest, mission_id: UUID) -> HttpResponse:
     """One mission: its agents as a tree beside their time, the selected agent, what happened."""
-    mission = access.mission_for(person(request), mission_id)
-    chrome = enter(request, mission.project_id)
+    chrome, mission = enter_for(request, access.mission_for, mission_id)
     context = _context(request, mission, chrome)
     target = getattr(request, "htmx", None) and request.htmx.target  # type: ignore[attr-defined]
     return render_page(

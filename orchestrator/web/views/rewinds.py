@@ -24,7 +24,7 @@ from orchestrator.runtime import states
 from orchestrator.runtime.agent_types import agent_type
 from orchestrator.runtime.states import Change
 from orchestrator.web import effect_form, rewind_words
-from orchestrator.web.chrome import Chrome, enter, person
+from orchestrator.web.chrome import Chrome, enter_for, person
 from orchestrator.web.errors import status_of
 from orchestrator.web.forms import parse_id
 from orchestrator.web.history import History
@@ -64,8 +64,7 @@ class Attempt:
 @require_http_methods(["GET", "HEAD", "POST"])
 def show(request: HttpRequest, session_id: UUID, kind: RewindKind) -> HttpResponse:
     """What will happen; by POST it does. Whatever does not go through keeps all that was typed and chosen."""
-    session = access.session_for(person(request), session_id)
-    chrome = enter(request, session.project_id)
+    chrome, session = enter_for(request, access.session_for, session_id)
     attempt = _attempt(request, session, kind)
     if request.method != "POST":
         return _page(request, session, chrome, attempt)
@@ -226,8 +225,7 @@ def _end(request: HttpRequest, rewind_id: UUID, *, is_given_up: bool) -> HttpRes
     rewind = Rewind.objects.filter(pk=rewind_id).first()
     if rewind is None:
         raise NotFound
-    session = access.session_for(person(request), rewind.session_id)
-    enter(request, session.project_id)
+    _, session = enter_for(request, access.session_for, rewind.session_id)
     try:
         (time_travel.give_up if is_given_up else time_travel.go_on)(person(request), rewind_id)
     except _CONFLICTS as error:

@@ -19,7 +19,7 @@ from agents.selectors import rules as selectors
 from orchestrator.actions import rules
 from orchestrator.tools import registry
 from orchestrator.web import rule_words
-from orchestrator.web.chrome import Chrome, enter, person
+from orchestrator.web.chrome import Chrome, enter, enter_for, person
 from orchestrator.web.errors import status_of
 from orchestrator.web.forms import parse_id
 from orchestrator.web.render import render_page
@@ -58,8 +58,7 @@ def show(request: HttpRequest, rule_id: UUID) -> HttpResponse:
 
 
 def _rule_page(request: HttpRequest, rule_id: UUID, fault: str = "", status: int = HTTPStatus.OK) -> HttpResponse:
-    rule = access.rule_for(person(request), rule_id)
-    chrome = enter(request, rule.project_id)
+    chrome, rule = enter_for(request, access.rule_for, rule_id)
     trial = rules.tried_again(chrome.user, rule.pk)
     context = {
         "section": "policy",

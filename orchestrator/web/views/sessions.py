@@ -18,7 +18,7 @@ from agents.selectors import activity, rewinds, sessions, standing
 from orchestrator import health
 from orchestrator.actions import checkpoint_names, time_travel
 from orchestrator.web import effect_form, state_tree, steering
-from orchestrator.web.chrome import enter, person
+from orchestrator.web.chrome import enter_for, person
 from orchestrator.web.history import History
 from orchestrator.web.render import render_page
 from orchestrator.web.state_values import as_json
@@ -29,8 +29,7 @@ REGIONS = ("head", "holds", "checkpoints", "state", "changes", "step", "effects"
 @require_safe
 def show(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """The agent's page; its query is `History`'s."""
-    session = access.session_for(person(request), session_id)
-    enter(request, session.project_id)
+    _, session = enter_for(request, access.session_for, session_id)
     return page(request, session, History(session, request.GET.dict()))
 
 
@@ -104,8 +103,7 @@ def state_json(request: HttpRequest, session_id: UUID) -> HttpResponse:
 @require_POST
 def name(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Name the checkpoint that the form was opened at, or take its name away."""
-    session = access.session_for(person(request), session_id)
-    enter(request, session.project_id)
+    _, session = enter_for(request, access.session_for, session_id)
     history = History(session, request.POST.dict())
     if history.is_latest or history.is_gone or history.selected is None:
         raise NotFound
