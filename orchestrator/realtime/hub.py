@@ -169,6 +169,9 @@ class Hub:
         except (RedisError, OSError) as error:
             logger.warning("live feed: Redis is away, sockets are closed: %s", error)
             self._fail()
+        except Exception:  # or the sockets would go on giving signs of life, and no facts
+            logger.exception("live feed: it cannot be read, sockets are closed")
+            self._fail()
 
     def _deliver(self, name: str, entries: list[tuple[str, dict[str, str]]]) -> None:
         for entry_id, fields in entries:

@@ -229,6 +229,21 @@ def test_pages_are_told_when_redis_goes_away_and_can_come_back(in_hub):
     assert in_hub(test)["reset"]
 
 
+def test_pages_are_told_when_what_is_read_makes_no_sense(in_hub):
+    project = uuid4()
+
+    async def test(hub):
+        page = await hub.join(project, feed.START)
+        await frame(page)
+        entry = {"not": "a fact"}
+        await asyncio.to_thread(feed.connection().xadd, feed.stream(project), entry)
+        with pytest.raises(FeedUnavailable):
+            await page.frame(PATIENCE)
+        return hub._reader
+
+    assert in_hub(test) is None
+
+
 def test_a_page_cannot_join_while_redis_is_away(redis_away, in_hub):
     async def test(hub):
         with pytest.raises(FeedUnavailable):
