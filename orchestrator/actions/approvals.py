@@ -226,12 +226,19 @@ def _tool(name: str) -> Tool[Any] | None:
         return None
 
 
+def tools_in_place(approval: Approval) -> frozenset[str]:
+    """The tools that the agent of a request is known to have, of which one may be called in place of another."""
+    if not approval.may_change_tool:
+        return frozenset()
+    try:
+        return agent_type(approval.session.agent_type).tools or frozenset()
+    except NotFound:
+        return frozenset()
+
+
 def _has(approval: Approval, name: str, tool: Tool[Any] | None) -> bool:
     """Could the agent call that tool? Only the first form of inbox asks for what need not be a tool."""
-    try:
-        known = agent_type(approval.session.agent_type).tools
-    except NotFound:
-        known = None
+    known = tools_in_place(approval)
     if known and approval.form == Form.BATCH:
         return name in known
     return tool is not None or approval.form == Form.INBOX

@@ -103,9 +103,13 @@ Found = TypeVar("Found", bound=OfProject)
 def enter_for(request: HttpRequest, find: Callable[[User, UUID], Found], key: UUID) -> tuple[Chrome, Found]:
     """The surroundings of a page about one thing, and the thing, read after them: what changes later is told live.
 
-    Raises what `find` raises, which is one of `access`, and Forbidden to who is in no project.
+    Raises what `find` raises, which is one of `access`.
     """
-    chrome = enter(request)
+    try:
+        chrome = enter(request)
+    except Forbidden:  # who is in no project; what is not theirs looks like what is not there
+        find(person(request), key)
+        raise
     found = find(chrome.user, key)
     if found.project_id != chrome.project.pk:
         chrome = enter(request, found.project_id)

@@ -35,6 +35,7 @@ FILTERS: dict[str, Callable[[Any], Any]] = {
     "progress_words": words.progress,
     "verdict_words": words.verdict,
     "at_deadline": words.at_deadline,
+    "assigned": words.assigned,
     "is_fixed": words.is_fixed,
     "is_claimed": words.is_claimed,
     "only_edited": words.only_edited,

@@ -50,6 +50,7 @@ urlpatterns = [
     path("approvals/bulk/", bulk_approvals.decide, name="decide_many"),
     path("approvals/<uuid:approval_id>/", approvals.show, name="approval"),
     path("approvals/<uuid:approval_id>/decide/", approvals.decide, name="decide"),
+    path("approvals/<uuid:approval_id>/assign/", approvals.assign, name="assign"),
     path("approvals/<uuid:approval_id>/undo/", approvals.undo, name="undo_decision"),
     path("policy/", policies.show, name="policy"),
     path("policy/edit/", policies.edit, name="edit_policy"),

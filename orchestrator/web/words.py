@@ -116,6 +116,11 @@ def is_claimed(approval: Approval) -> bool:
     return approval.claimed_until is not None and approval.claimed_until > timezone.now()
 
 
+def assigned(approval: Approval) -> str:
+    """For whom it is."""
+    return approval.assigned_to.get_username() if approval.assigned_to else f"all {approval.assigned_role}s"
+
+
 def is_fixed(approval: Approval) -> bool:
     """Can nobody change its arguments?"""
     return approval.form != Form.OPEN and EDIT not in approval.allowed

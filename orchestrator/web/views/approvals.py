@@ -8,22 +8,26 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_POST, require_safe
 
 from agents import access
-from agents.errors import AlreadyDecided, Forbidden, InvalidInput, StaleVersion, TooLate
+from agents.errors import AlreadyDecided, Forbidden, InvalidInput, InvalidTransition, StaleVersion, TooLate
 from agents.ids import new_id
-from agents.interrupts import RESPOND, Form
+from agents.interrupts import APPROVE, RESPOND, Form
 from agents.lifecycle import ApprovalStatus
 from agents.models import Approval
+from agents.roles import Role
 from agents.selectors import approvals as selectors
+from agents.selectors import people
 from orchestrator.actions import approvals, trails
-from orchestrator.web import approval_filters, arguments, words
+from orchestrator.web import approval_filters, arguments, whole_arguments, words
 from orchestrator.web.chrome import Chrome, enter, enter_for, person
 from orchestrator.web.errors import status_of
 from orchestrator.web.forms import parse_id
 from orchestrator.web.render import render_page
+from orchestrator.web.whole_arguments import Change
 
 REGIONS = ("panes", "requests", "verdict", "decide", "presence")
 SHOWN = 100  # requests in the list
@@ -32,11 +36,9 @@ LONGEST_KEY = 100  # characters that name the press of a button
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A decision that did not go through: what was typed, and what is wrong with it."""
+    """A decision that did not go through: the form as it was sent, and what is wrong with it."""
 
-    given: Mapping[str, str]
-    reason: str
-    words: str
+    form: Mapping[str, str]
     errors: Mapping[str, str]
     conflict: AlreadyDecided | StaleVersion | None = None
 
@@ -71,32 +73,40 @@ def claim(request: HttpRequest) -> HttpResponse:
 def decide(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     """Decide, and go on to the next request. What does not go through keeps everything that was typed."""
     chrome, approval = enter_for(request, access.approval_for, approval_id)
-    given = arguments.given_in(approval, request.POST)
-    typed = given, request.POST.get("reason", ""), request.POST.get("words", "")
+    typed = request.POST.dict()
     try:
-        decided = _decided(request, approval, given)
+        decided = _decided(request, approval)
     except (InvalidInput, Forbidden) as error:
         errors = error.data.get("fields") or {"": str(error)}
-        return _page(request, chrome, approval, Attempt(*typed, errors), status=status_of(error))
+        return _page(request, chrome, approval, Attempt(typed, errors), status=status_of(error))
     except (AlreadyDecided, StaleVersion) as error:
         decided = access.approval_for(person(request), approval_id)
-        return _page(request, chrome, decided, Attempt(*typed, {}, error), status=status_of(error))
+        return _page(request, chrome, decided, Attempt(typed, {}, error), status=status_of(error))
     _tell(request, decided)
     return redirect(_onward(request, chrome, decided))
 
 
-def _decided(request: HttpRequest, approval: Approval, given: Mapping[str, str]) -> Approval:
+def _decided(request: HttpRequest, approval: Approval) -> Approval:
     form = request.POST
-    read = arguments.read(approval, given)
     is_open = approval.form == Form.OPEN
+    verdict = form.get("verdict", "")
+    version = _version(form)
+    change = Change()
+    if verdict == APPROVE or (is_open and verdict == RESPOND):
+        try:
+            change = whole_arguments.read(approval, form)
+        except InvalidInput:
+            if version == approval.version:  # else it is told that the request has changed, whatever was typed
+                raise
     return approvals.decide(
         person(request),
         approval.pk,
-        verdict=form.get("verdict", ""),
-        version=_version(form),
-        arguments=None if is_open else read,
-        reason=form.get("words" if form.get("verdict") == RESPOND else "reason", ""),
-        answer=read if is_open else None,
+        verdict=verdict,
+        version=version,
+        arguments=None if is_open else change.arguments,
+        reason=form.get("words" if verdict == RESPOND else "reason", ""),
+        tool=change.tool,
+        answer=change.arguments if is_open else None,
         key=form.get("key", "")[:LONGEST_KEY],
     )
 
@@ -115,6 +125,21 @@ def _version(form: QueryDict) -> int:
 
 
 @require_POST
+def assign(request: HttpRequest, approval_id: UUID) -> HttpResponse:
+    """Say for whom a request is, and show it again."""
+    approval = access.approval_for(person(request), approval_id)
+    to = request.POST.get("to", "")
+    role = to if to in set(Role) else Role(approval.terms.get("role", Role.APPROVER))
+    try:
+        given = approvals.assign(person(request), approval_id, role=role, to=None if to in set(Role) else parse_id(to))
+    except (InvalidInput, InvalidTransition) as error:
+        messages.error(request, " ".join(error.data.get("fields", {}).values()) or str(error))
+    else:
+        messages.success(request, f"It is for {words.assigned(given)} now: {given.title}")
+    return redirect(approval_filters.address(request, approval_id))
+
+
+@require_POST
 def undo(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     """Take a decision back, and show the request again."""
     try:
@@ -127,6 +152,12 @@ def undo(request: HttpRequest, approval_id: UUID) -> HttpResponse:
 
 
 def _onward(request: HttpRequest, chrome: Chrome, decided: Approval) -> str:
+    """To the next request; from a card on the page of an agent or its mission back to that page."""
+    back = request.POST.get("back", "")
+    if back == "session":
+        return reverse("session", args=[decided.session_id])
+    if back == "mission":
+        return f"{reverse('mission', args=[decided.session.root_id])}?agent={decided.session_id}"
     filters = approval_filters.read(request.GET, person(request))
     rest = selectors.pending(chrome.project.pk, filters).exclude(pk=decided.pk).first()
     return approval_filters.address(request, (rest or decided).pk)
@@ -176,25 +207,43 @@ def _request(
 ) -> dict[str, Any]:
     at = listed.index(approval) if approval in listed else 0
     is_pending = approval.status == ApprovalStatus.PENDING
-    fields = arguments.fields(approval, attempt.given if attempt else None, attempt.errors if attempt else None)
+    form, errors = (attempt.form, attempt.errors) if attempt else ({}, {})
+    whole = whole_arguments.shown(approval, form, errors)
+    is_whole = whole is not None and whole.is_touched
+    fields = arguments.fields(approval, arguments.given_in(approval, form), {} if is_whole else errors)
     return {
         "context": SimpleLazyObject(lambda: selectors.context(approval)),
         "alike": SimpleLazyObject(lambda: selectors.on_tool(approval)),
         "fields": fields,
-        "changes": sum(field.is_changed for field in fields),
+        "whole": whole,
+        "tools": SimpleLazyObject(lambda: sorted(approvals.tools_in_place(approval))),
+        "changes": sum(field.is_changed for field in fields) + is_whole,
         "attempt": attempt,
         "conflict": attempt.conflict if attempt else None,
         "comparison": SimpleLazyObject(lambda: arguments.compare(approval, fields)),
         "is_open": is_pending and not (attempt and attempt.conflict),
         "obstacle": approvals.obstacle(person(request), approval) if is_pending else "",
-        "votes": SimpleLazyObject(lambda: selectors.standing_votes(approval)),
+        "votes": SimpleLazyObject(lambda: _votes(approval)),
         "key": new_id(),
         "trail": SimpleLazyObject(lambda: trails.show(approval)),
+        "deciders": SimpleLazyObject(lambda: people.deciders(approval.project_id)),
         "others": SimpleLazyObject(lambda: approvals.others(person(request), approval)),
         "position": at + 1,
         "previous": approval_filters.address(request, listed[at - 1].pk) if at > 0 else "",
         "next": approval_filters.address(request, listed[at + 1].pk) if at + 1 < len(listed) else "",
     }
+
+
+def _votes(approval: Approval) -> list[dict[str, Any]]:
+    """What people said, each with where it differs from what was proposed, and the text by which to agree with it."""
+    return [
+        {
+            "vote": vote,
+            "differences": whole_arguments.agreed(approval, vote),
+            "text": whole_arguments.text_of(vote.arguments),
+        }
+        for vote in selectors.standing_votes(approval)
+    ]
 
 
 def _piece(chrome: Chrome, key: str) -> Mapping[str, Any] | None:

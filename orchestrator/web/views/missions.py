@@ -13,14 +13,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from agents import access
 from agents.models import AgentSession, ModelCall
-from agents.selectors import activity, approvals, budgets, missions, reuse, sessions
+from agents.selectors import activity, budgets, missions, reuse, sessions
 from agents.selectors.missions import AgentRow, Tallies, Tree
 from agents.selectors.standing import Standing
 from memory.models import MissionSource
 from orchestrator import health
 from orchestrator.actions import missions as actions
+from orchestrator.web import asks, reports, steering
 from orchestrator.web import limits as limit_form
-from orchestrator.web import reports, steering
 from orchestrator.web.chrome import Chrome, enter, enter_for, person
 from orchestrator.web.drawing import Axis
 from orchestrator.web.forms import parse_id
@@ -81,7 +81,7 @@ def _context(request: HttpRequest, mission: AgentSession, chrome: Chrome) -> dic
         "selected": selected,
         "verbs": SimpleLazyObject(lambda: steering.verbs(selected.session, chrome)),
         "mission_verbs": SimpleLazyObject(lambda: steering.verbs(mission, chrome)),
-        "request_of": SimpleLazyObject(lambda: _request_of(chrome, selected)),
+        "asks": SimpleLazyObject(lambda: asks.of(selected.session, chrome)),
         "budget": (spent := SimpleLazyObject(lambda: budgets.lines(mission))),
         "limit_fields": SimpleLazyObject(lambda: limit_form.fields_of(spent)),  # type: ignore[arg-type]  # a lazy list
         "usage": SimpleLazyObject(lambda: missions.usage(ModelCall.objects.filter(session__root=mission))),
@@ -114,10 +114,6 @@ def _selected(tree: Tree, wanted: str) -> AgentRow:
     named = tree.row(parse_id(wanted)) if wanted else None
     asking = next((row for row in tree.rows if row.standing is Standing.HUMAN), None)
     return named or asking or tree.rows[0]
-
-
-def _request_of(chrome: Chrome, row: AgentRow) -> Any:
-    return approvals.pending(chrome.project.pk).filter(session=row.session).first()
 
 
 def _piece(context: Mapping[str, Any], key: str) -> Mapping[str, Any] | None:

@@ -17,13 +17,13 @@ from agents.models import AgentSession
 from agents.selectors import activity, rewinds, sessions, standing
 from orchestrator import health
 from orchestrator.actions import checkpoint_names, time_travel
-from orchestrator.web import effect_form, state_tree, steering
+from orchestrator.web import asks, effect_form, state_tree, steering
 from orchestrator.web.chrome import enter_for, person
 from orchestrator.web.history import History
 from orchestrator.web.render import render_page
 from orchestrator.web.state_values import as_json
 
-REGIONS = ("head", "holds", "checkpoints", "state", "changes", "step", "effects", "said", "used", "happened")
+REGIONS = ("head", "asks", "holds", "checkpoints", "state", "changes", "step", "effects", "said", "used", "happened")
 
 
 @require_safe
@@ -46,6 +46,7 @@ def page(
         "history": history,
         "verbs": SimpleLazyObject(lambda: steering.rewinds(session, history, request.chrome)),  # type: ignore[attr-defined]
         "controls": SimpleLazyObject(lambda: steering.verbs(session, request.chrome)),  # type: ignore[attr-defined]
+        "asks": SimpleLazyObject(lambda: asks.of(session, request.chrome)),  # type: ignore[attr-defined]
         "holds": SimpleLazyObject(partial(rewinds.holding, session)),
         "forks": SimpleLazyObject(partial(rewinds.forks, session)),
         "effects": SimpleLazyObject(partial(_effects, request, session, history)),

@@ -9,10 +9,14 @@ from django.contrib.staticfiles import finders
 
 from agents.actor import SYSTEM
 from agents.ids import new_id
-from agents.lifecycle import RewindKind, RuleVerdict, SessionStatus
-from agents.models import ApprovalRule, Membership
+from agents.interrupts import Form
+from agents.lifecycle import RewindKind, RuleVerdict, SessionStatus, WaitKind
+from agents.models import Approval, ApprovalRule, Membership
+from agents.policies.policy import Terms
 from agents.roles import Level, Role
 from agents.services import letters, policies, rewinds, rules
+from agents.services.conclusions import Decision
+from agents.services.decisions import decide
 from agents.services.letters import Reason
 from agents.services.rewinds import Request
 from agents.services.rules import Rule
@@ -22,7 +26,8 @@ from memory.services.memories import Note
 from memory.words import MemoryType, SourceOrigin
 from orchestrator.conf import BreakerLimits
 from orchestrator.resilience.breakers import Breaker
-from tests.factories import make_member, make_mission
+from tests.agents.desk import PROPOSED, asked, put
+from tests.factories import make_member, make_mission, running
 from tests.orchestrator.runtime.rewinds import head, start_of
 from tests.orchestrator.web.rewinding import make_agent
 from tests.orchestrator.web.situations import ask, delegate, end, run, say
@@ -31,11 +36,16 @@ from tests.orchestrator.web.test_session_state import save
 
 PAGES = (
     "now", "now filtered", "missions", "mission", "messages", "tools", "sources", "result", "new mission", "approvals",
-    "decided", "empty approvals", "session", "edit", "fork", "replay", "rollback", "held", "import",
+    "decided", "agreement", "question", "outcomes", "empty approvals",
+    "session", "edit", "fork", "replay", "rollback", "held", "import",
     "policy", "edit policy", "rules", "rule", "new rule",
     "memory", "memory search", "source", "system", "dead letters", "sign in",
     "not found",
 )  # fmt: skip
+SHELF = {
+    "type": "object", "required": ["shelf"],
+    "properties": {"shelf": {"type": "integer"}, "why": {"type": "string"}, "sure": {"type": "boolean"}},
+}  # fmt: skip
 KINDS = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 
 
@@ -71,15 +81,27 @@ def addresses(site, trace):
     rewound = make_agent(site.project, site.user, "test.queen", below=(1, 1, 2), tool="trace_wipeably")
     at = start_of(rewound)
     held = make_agent(site.project, site.user, tool="leave_trace")
-    asked = Request(new_id(), RewindKind.ROLLBACK, head(held), head(held))
-    rewinds.begin(held.pk, asked, by=site.user)
+    rewind = Request(new_id(), RewindKind.ROLLBACK, head(held), head(held))
+    rewinds.begin(held.pk, rewind, by=site.user)
+    shared, question = (
+        agreement(site),
+        put(
+            running(make_mission(site.project)),
+            asked(
+                kind=WaitKind.FOREIGN, form=Form.OPEN, title="Which shelf?", tool_name="", schema=SHELF, terms=Terms()
+            ),
+            kind=WaitKind.FOREIGN,
+        )[0],
+    )
     fail_for_good(one, two)
     rule = make_rules(site, approval)
     tabs = {tab: f"/missions/{mission.pk}/?tab={tab}" for tab in ("messages", "tools", "sources")}
     return tabs | {
         "now": "/", "now filtered": "/?status=waiting", "missions": "/missions/", "mission": f"/missions/{mission.pk}/",
         "result": f"/missions/{finished.pk}/", "new mission": "/missions/new/", "approvals": "/approvals/",
-        "decided": f"/approvals/{old.pk}/", "empty approvals": "/approvals/?risk=low", "session": f"/agents/{one.pk}/",
+        "decided": f"/approvals/{old.pk}/", "agreement": f"/approvals/{shared.pk}/",
+        "question": f"/approvals/{question.pk}/", "outcomes": f"/approvals/#{old.pk}",
+        "empty approvals": "/approvals/?risk=low", "session": f"/agents/{one.pk}/",
         "memory": "/memory/", "memory search": "/memory/?q=sulfur", "source": f"/passages/{passage.pk}/?quote=words",
         **{kind: f"/agents/{rewound.pk}/{kind}/?at={at}" for kind in ("edit", "fork", "replay", "rollback")},
         "policy": "/policy/", "edit policy": "/policy/edit/?from=1",
@@ -87,6 +109,15 @@ def addresses(site, trace):
         "system": "/system/", "dead letters": "/system/letters/?all=1",
         "held": f"/agents/{held.pk}/", "import": "/agents/import/", "sign in": "/login/", "not found": "/nothing/",
     }  # fmt: skip
+
+
+def agreement(site) -> Approval:
+    """A request that two must approve, and that somebody has approved with another tool and other arguments."""
+    changes = {"kind": WaitKind.FOREIGN, "form": Form.BATCH, "may_change_tool": True, "terms": Terms(people=2)}
+    approval = put(running(make_mission(site.project)), asked(tool_name="mail", **changes), kind=WaitKind.FOREIGN)[0]
+    by = make_member(site.project, Role.APPROVER, "noor")
+    decide(approval.pk, Decision("approve", PROPOSED | {"content": "Other words"}), by=by, version=1)
+    return approval
 
 
 def make_rules(site, approval) -> ApprovalRule:
@@ -135,10 +166,28 @@ def test_every_page_is_sound_for_everybody(site, addresses, axe):
             if name == "sign in":
                 page.context.clear_cookies()
             page.goto(address)
+            if name == "outcomes":
+                decide_many(page, address.partition("#")[2])
+            for fold in page.locator("details.raw").all():
+                fold.evaluate("fold => fold.open = true")
             faults = [*_violations(page, axe, scheme), *_overflow(page), *(_too_small(page) if width < 720 else ())]
             told += [f"{name}, {width} px, {scheme}: {fault}" for fault in faults]
         page.context.close()
     assert not told, "\n".join(told)
+
+
+def decide_many(page, *keys: str) -> None:
+    """Approve requests by one press of the list, whatever they are by now."""
+    picks = "".join(f'<input type="hidden" name="pick" value="{key}:1">' for key in keys)
+    with page.expect_navigation():
+        page.evaluate(
+            """picks => {
+                const form = document.getElementById("bulk");
+                form.insertAdjacentHTML("beforeend", picks + '<input type="hidden" name="verdict" value="approve">');
+                form.submit();
+            }""",
+            picks,
+        )
 
 
 def _violations(page, axe: str, scheme: str) -> list[str]:

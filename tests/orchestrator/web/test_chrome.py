@@ -70,3 +70,10 @@ def test_what_belongs_to_another_project_of_theirs_is_shown_in_that_one(project,
     assert page.get("/missions/").context["chrome"].project == project
     assert page.get(f"/missions/{mission.pk}/").context["chrome"].project == other
     assert page.get("/missions/").context["chrome"].project == other
+
+
+@pytest.mark.parametrize("address", ["/missions/{}/", "/agents/{}/"])
+def test_to_who_is_in_no_project_any_more_nothing_is_there(project, page, approver, address):
+    mission = make_mission(project)
+    Membership.objects.all().delete()
+    assert page.get(address.format(mission.pk)).status_code == 404

@@ -124,7 +124,7 @@ def test_the_inspector_opens_on_who_needs_a_person_or_on_the_named_one(page, mis
     approval = ask(two)
     text = body(page, mission)
     assert '<h2 id="inspector-h">two</h2>' in text
-    assert f'href="/approvals/{approval.pk}/">Open the request' in text
+    assert f'href="/approvals/{approval.pk}/">Open<' in text
     assert '<h2 id="inspector-h">one</h2>' in body(page, mission, f"?agent={one.pk}")
     assert page.get(f"/missions/{mission.pk}/?agent=nonsense").status_code == 404
 
@@ -158,7 +158,7 @@ def test_a_big_mission_takes_as_many_queries_as_a_small_one(page, mission, djang
     say(run(one), "Working")
     ask(one)
     page.get(f"/missions/{mission.pk}/")
-    with django_assert_max_num_queries(40) as small:
+    with django_assert_max_num_queries(41) as small:
         page.get(f"/missions/{mission.pk}/")
     other = make_mission(mission.project, mission.user)
     for architect in delegate(other, Level.ARCHITECT, *"abcdef"):
