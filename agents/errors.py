@@ -40,6 +40,12 @@ class Forbidden(DomainError):
     code = "forbidden"
 
 
+class Unauthenticated(DomainError):
+    """This needs a person who has signed in, or a token that holds."""
+
+    code = "unauthenticated"
+
+
 class InvalidTransition(DomainError):
     """This cannot become that."""
 
@@ -59,9 +65,9 @@ class UndoFailed(DomainError):
 
 
 class InvalidInput(DomainError):
-    """The input does not fit. `data["fields"]` maps a field's name to its message."""
+    """The input does not fit."""
 
-    code = "invalid_input"
+    code = "invalid_input"  # `data["fields"]` maps a field's name to its message
 
 
 class DelegationRefused(DomainError):

@@ -2,7 +2,10 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = [path("", include("orchestrator.web.urls"))]
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/", include("orchestrator.api.urls")),
+    path("", include("orchestrator.web.urls")),
+]
 
 handler400 = "orchestrator.web.errors.bad_request"
 handler403 = "orchestrator.web.errors.forbidden"

@@ -9,6 +9,7 @@ from agents.ids import new_id
 
 _cause: ContextVar[UUID | None] = ContextVar("cause", default=None)
 _act: ContextVar[UUID | None] = ContextVar("act", default=None)
+_token: ContextVar[UUID | None] = ContextVar("token", default=None)
 
 
 @contextmanager
@@ -41,3 +42,18 @@ def cause() -> UUID | None:
 def act_id() -> UUID | None:
     """The id of the act that is under way; None when nobody acts."""
     return _act.get()
+
+
+@contextmanager
+def by_token(token_id: UUID | None) -> Iterator[None]:
+    """What a person does in the block a program does for them, with this API token; None: they do it themselves."""
+    before = _token.set(token_id)
+    try:
+        yield
+    finally:
+        _token.reset(before)
+
+
+def token() -> UUID | None:
+    """The API token with which somebody acts now; None without one."""
+    return _token.get()

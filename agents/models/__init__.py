@@ -20,6 +20,7 @@ from agents.models.rewinds import Rewind
 from agents.models.sessions import AgentRun, AgentSession, SessionLease, SessionWait
 from agents.models.signals import Signal, SignalDelivery
 from agents.models.states import AgentState, ChannelVersion, StateValue, StateWrite, ValueSpace
+from agents.models.tokens import ApiToken
 from agents.models.tools import ToolExecution
 from agents.models.upkeep import Pruning
 
@@ -34,6 +35,7 @@ __all__ = [
     "AgentSession",
     "AgentState",
     "AgentWorkflow",
+    "ApiToken",
     "Approval",
     "ApprovalRule",
     "AuditEntry",

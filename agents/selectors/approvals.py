@@ -14,12 +14,11 @@ from django.db.models.functions import Now
 from agents.lifecycle import ApprovalStatus, Risk
 from agents.models import AgentSession, Approval, Vote
 from agents.selectors import standing
+from agents.storable import is_storable_text
 
-_RISK = Case(
-    *[When(risk=name, then=Value(order)) for order, name in enumerate([Risk.HIGH, Risk.MEDIUM, Risk.LOW])],
-    output_field=IntegerField(),
-)
-_URGENT = (F("deadline_at").asc(nulls_last=True), _RISK, "created_at")
+_RANKS = {Risk.HIGH: 0, Risk.MEDIUM: 1, Risk.LOW: 2}
+_RISK = Case(*[When(risk=name, then=Value(rank)) for name, rank in _RANKS.items()], output_field=IntegerField())
+_URGENT = (F("deadline_at").asc(nulls_last=True), _RISK, "created_at", "pk")
 SOON = timedelta(hours=1)
 
 
@@ -65,6 +64,25 @@ class Filters:
         return condition & Q(deadline_at__lt=Now() + SOON) if self.soon else condition
 
 
+NAMES = ("who", "risk", "tool", "agent", "age", "due")
+"""What the filters are called in addresses."""
+
+
+def asked(given: Mapping[str, str], user_id: UUID) -> Filters:
+    """The filters that a person asks for by their names; what means nothing does not count."""
+    given = {name: value for name, value in given.items() if is_storable_text(value)}
+    who, risk, age = (given.get(name, "") for name in ("who", "risk", "age"))
+    return Filters(
+        mine=user_id if who == "mine" else None,
+        for_me=user_id if who == "me" else None,
+        risk=risk if risk in set(Risk) else "",
+        tool=given.get("tool", ""),
+        agent=given.get("agent", ""),
+        age=age if age in set(Age) else "",
+        soon=given.get("due") == "soon",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """How many open requests there are: all, of one person's missions, for that person by name, with a deadline soon,
@@ -92,9 +110,39 @@ def pending(project_id: UUID, filters: Filters | None = None) -> QuerySet[Approv
 
 def listed(project_id: UUID, filters: Filters, limit: int) -> list[Approval]:
     """The most urgent of them, for a list. Two queries: rows are wide, so only those that are shown are read."""
-    ids = list(_open(project_id).filter(filters.condition()).order_by(*_URGENT).values_list("pk", flat=True)[:limit])
-    known = Approval.objects.select_related("session", "session__root", "decided_by").in_bulk(ids)
+    return _read(_open(project_id).filter(filters.condition()), limit)
+
+
+def _read(found: QuerySet[Approval], limit: int) -> list[Approval]:
+    ids = list(found.order_by(*_URGENT).values_list("pk", flat=True)[:limit])
+    known = Approval.objects.select_related("session", "session__root", "decided_by", "assigned_to").in_bulk(ids)
     return [known[pk] for pk in ids if pk in known]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in the list of open requests: all that the one there is ordered by. None of it ever changes."""
+
+    deadline_at: datetime | None
+    risk: Risk
+    created_at: datetime
+    approval_id: UUID
+
+    def condition(self) -> Q:
+        """Those after it."""
+        rank, at = _RANKS[self.risk], self.created_at
+        later = Q(rank__gt=rank) | Q(rank=rank, created_at__gt=at)
+        later |= Q(rank=rank, created_at=at, pk__gt=self.approval_id)
+        if self.deadline_at is None:
+            return Q(deadline_at__isnull=True) & later
+        sooner = Q(deadline_at__isnull=True) | Q(deadline_at__gt=self.deadline_at)
+        return sooner | (Q(deadline_at=self.deadline_at) & later)
+
+
+def listed_after(project_id: UUID, filters: Filters, after: Mark | None, limit: int) -> list[Approval]:
+    """As many of the most urgent open requests as fit on a page, from a mark on. Two queries, at any depth."""
+    found = _open(project_id).filter(filters.condition())
+    return _read(found.alias(rank=_RISK).filter(after.condition()) if after else found, limit)
 
 
 def counts(project_id: UUID, user_id: UUID) -> Counts:

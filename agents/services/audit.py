@@ -30,9 +30,10 @@ def record(
 ) -> AuditEntry:
     """Keep that a person did `action` to `target` (its kind and id). `detail` holds no secrets and no texts.
 
-    The first entry of an act has its id, which stands in the events that the act led to as their cause.
+    The first entry of an act has its id, which stands in the events that the act led to as their cause. What a program
+    did with a person's API token names the token.
     """
-    act_id = causes.act_id()
+    act_id, token = causes.act_id(), causes.token()
     is_first = act_id is not None and not AuditEntry.objects.filter(pk=act_id).exists()
     return AuditEntry.objects.create(
         audit_id=act_id if is_first else new_id(),
@@ -41,7 +42,7 @@ def record(
         action=action,
         target_type=target[0],
         target_id=target[1],
-        detail=detail or {},
+        detail={**(detail or {}), **({"token": str(token)} if token else {})},
     )
 
 

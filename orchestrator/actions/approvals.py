@@ -64,6 +64,7 @@ def decide(
     first, StaleVersion when the request has changed.
     """
     approval = access.approval_for(user, approval_id, role=Role.APPROVER)
+    _check_given(approval, verdict, arguments, answer)
     press = _press(key, verdict, arguments, reason, tool, answer)
     if press and decisions.was_pressed(approval_id, press, by=user):
         return approval
@@ -192,6 +193,17 @@ def assign(user: User, approval_id: UUID, *, role: str, to: UUID | None) -> Appr
     if role not in set(Role):
         raise InvalidInput(fields={"role": "There is no such role."})
     return attention.assign(approval_id, role=Role(role), to=person_of, by=user)
+
+
+def _check_given(approval: Approval, verdict: str, arguments: dict[str, Any] | None, answer: Any) -> None:
+    """Raise InvalidInput for what would not count: arguments of a question, an answer to a call, no answer at all."""
+    is_open = approval.form == Form.OPEN
+    if is_open and arguments is not None:
+        raise InvalidInput(fields={"arguments": "This is a question: give an answer."})
+    if not is_open and answer is not None:
+        raise InvalidInput(fields={"answer": "This is no question: it takes arguments."})
+    if is_open and answer is None and verdict == interrupts.RESPOND and not approval.schema:
+        raise InvalidInput(fields={"answer": "Give an answer."})
 
 
 def _checked(approval: Approval, decision: Decision) -> tuple[Decision, Terms | None]:

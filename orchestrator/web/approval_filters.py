@@ -10,9 +10,9 @@ from django.urls import reverse
 
 from agents.lifecycle import Risk
 from agents.models import User
-from agents.selectors.approvals import Age, Counts, Filters
+from agents.selectors.approvals import NAMES as FILTERS
+from agents.selectors.approvals import Age, Counts, Filters, asked
 
-FILTERS = ("who", "risk", "tool", "agent", "age", "due")
 _AGES = {Age.HOUR: "Over an hour old", Age.DAY: "Over a day old", Age.WEEK: "Over a week old"}
 _FEW = 6  # tools or agents that are offered
 
@@ -45,16 +45,7 @@ def address(request: HttpRequest, approval_id: UUID | None = None) -> str:
 
 def read(address: QueryDict, user: User) -> Filters:
     """What an address asks for; what means nothing does not count."""
-    who, risk, age = (address.get(name, "") for name in ("who", "risk", "age"))
-    return Filters(
-        mine=user.pk if who == "mine" else None,
-        for_me=user.pk if who == "me" else None,
-        risk=risk if risk in set(Risk) else "",
-        tool=address.get("tool", ""),
-        agent=address.get("agent", ""),
-        age=age if age in set(Age) else "",
-        soon=address.get("due") == "soon",
-    )
+    return asked({name: str(address.get(name, "")) for name in FILTERS}, user.pk)
 
 
 def chips(request: HttpRequest, counts: Counts) -> list[Chip]:

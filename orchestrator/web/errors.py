@@ -1,26 +1,17 @@
-"""From what went wrong to what a person sees: one table of statuses, one middleware, the error pages."""
+"""From what went wrong to what a person sees: one middleware, the error pages. Programs are told it as JSON."""
 
 import json
 import sys
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from agents import errors
 from agents.errors import DomainError
+from orchestrator import statuses
+from orchestrator.statuses import CODES, RETRY_SECONDS, is_for_api, status_of
 
-STATUSES: Mapping[type[DomainError], HTTPStatus] = {
-    errors.NotFound: HTTPStatus.NOT_FOUND,
-    errors.Forbidden: HTTPStatus.FORBIDDEN,
-    errors.InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.AlreadyDecided: HTTPStatus.CONFLICT,
-    errors.StaleVersion: HTTPStatus.CONFLICT,
-    errors.InvalidTransition: HTTPStatus.CONFLICT,
-    errors.UndoFailed: HTTPStatus.CONFLICT,
-}
 HEADINGS: Mapping[int, str] = {
     400: "The request could not be read",
     403: "Not allowed",
@@ -30,12 +21,6 @@ HEADINGS: Mapping[int, str] = {
     500: "Something broke on our side",
     503: "The database does not answer",
 }
-RETRY_SECONDS = 3
-
-
-def status_of(error: DomainError) -> HTTPStatus:
-    """The HTTP status of a rule that was broken."""
-    return next((status for kind, status in STATUSES.items() if isinstance(error, kind)), HTTPStatus.BAD_REQUEST)
 
 
 class DomainErrors:
@@ -64,6 +49,8 @@ class DomainErrors:
 
 def page(request: HttpRequest, status: int, message: str) -> HttpResponse:
     """An error page. It reads nothing from the database, which may be what is broken."""
+    if is_for_api(request):
+        return statuses.refusal(status, CODES[status], message)
     heading = HEADINGS.get(status, HEADINGS[400])
     return render(request, "error.html", {"status": int(status), "heading": heading, "message": message}, status=status)
 
@@ -91,6 +78,8 @@ def broken(request: HttpRequest) -> HttpResponse:
 
 
 def _unavailable(request: HttpRequest) -> HttpResponse:
+    if is_for_api(request):
+        return statuses.unavailable()
     if request.method in {"GET", "HEAD"}:
         response = page(request, 503, "This page tries again every few seconds. What was confirmed is not lost.")
         response["Refresh"] = str(RETRY_SECONDS)

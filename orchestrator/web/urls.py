@@ -21,6 +21,7 @@ from orchestrator.web.views import (
     sessions,
     sources,
     system,
+    tokens,
     trails,
 )
 
@@ -66,6 +67,8 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("preferences/", account.preferences, name="preferences"),
     path("project/", account.use_project, name="use_project"),
+    path("account/tokens/", tokens.show, name="tokens"),
+    path("account/tokens/<uuid:token_id>/revoke/", tokens.revoke, name="revoke_token"),
     path("system/", operations.show, name="system"),
     path("system/breakers/close/", operations.close_breaker, name="close_breaker"),
     path("system/limit/", operations.limit_project, name="limit_project"),

@@ -22,9 +22,9 @@ from agents.roles import Role
 from agents.selectors import approvals as selectors
 from agents.selectors import people
 from orchestrator.actions import approvals, trails
+from orchestrator.statuses import status_of
 from orchestrator.web import approval_filters, arguments, whole_arguments, words
 from orchestrator.web.chrome import Chrome, enter, enter_for, person
-from orchestrator.web.errors import status_of
 from orchestrator.web.forms import parse_id
 from orchestrator.web.render import render_page
 from orchestrator.web.whole_arguments import Change

@@ -23,9 +23,9 @@ from orchestrator.actions import time_travel
 from orchestrator.runtime import states
 from orchestrator.runtime.agent_types import agent_type
 from orchestrator.runtime.states import Change
+from orchestrator.statuses import status_of
 from orchestrator.web import effect_form, rewind_words
 from orchestrator.web.chrome import Chrome, enter_for, person
-from orchestrator.web.errors import status_of
 from orchestrator.web.forms import parse_id
 from orchestrator.web.history import History
 from orchestrator.web.render import render_page

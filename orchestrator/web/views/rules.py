@@ -17,10 +17,10 @@ from agents.models import ApprovalRule
 from agents.roles import Role
 from agents.selectors import rules as selectors
 from orchestrator.actions import rules
+from orchestrator.statuses import status_of
 from orchestrator.tools import registry
 from orchestrator.web import rule_words
 from orchestrator.web.chrome import Chrome, enter, enter_for, person
-from orchestrator.web.errors import status_of
 from orchestrator.web.forms import parse_id
 from orchestrator.web.render import render_page
 from orchestrator.web.rule_form import RuleForm

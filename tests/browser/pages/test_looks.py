@@ -14,7 +14,7 @@ from agents.lifecycle import RewindKind, RuleVerdict, SessionStatus, WaitKind
 from agents.models import Approval, ApprovalRule, Membership
 from agents.policies.policy import Terms
 from agents.roles import Level, Role
-from agents.services import letters, policies, rewinds, rules
+from agents.services import letters, policies, rewinds, rules, tokens
 from agents.services.conclusions import Decision
 from agents.services.decisions import decide
 from agents.services.letters import Reason
@@ -39,7 +39,7 @@ PAGES = (
     "decided", "agreement", "question", "outcomes", "empty approvals",
     "session", "edit", "fork", "replay", "rollback", "held", "import",
     "policy", "edit policy", "rules", "rule", "new rule",
-    "memory", "memory search", "source", "system", "dead letters", "sign in",
+    "memory", "memory search", "source", "system", "dead letters", "tokens", "sign in",
     "not found",
 )  # fmt: skip
 SHELF = {
@@ -83,18 +83,12 @@ def addresses(site, trace):
     held = make_agent(site.project, site.user, tool="leave_trace")
     rewind = Request(new_id(), RewindKind.ROLLBACK, head(held), head(held))
     rewinds.begin(held.pk, rewind, by=site.user)
-    shared, question = (
-        agreement(site),
-        put(
-            running(make_mission(site.project)),
-            asked(
-                kind=WaitKind.FOREIGN, form=Form.OPEN, title="Which shelf?", tool_name="", schema=SHELF, terms=Terms()
-            ),
-            kind=WaitKind.FOREIGN,
-        )[0],
-    )
+    shared, question = agreement(site), which_shelf(site)
     fail_for_good(one, two)
     rule = make_rules(site, approval)
+    revoked, _ = tokens.make(site.user, "A name that is rather long for one", seconds=60)
+    tokens.revoke(revoked.pk, by=site.user)
+    tokens.make(site.user, "Deploy gate", seconds=None)
     tabs = {tab: f"/missions/{mission.pk}/?tab={tab}" for tab in ("messages", "tools", "sources")}
     return tabs | {
         "now": "/", "now filtered": "/?status=waiting", "missions": "/missions/", "mission": f"/missions/{mission.pk}/",
@@ -106,7 +100,7 @@ def addresses(site, trace):
         **{kind: f"/agents/{rewound.pk}/{kind}/?at={at}" for kind in ("edit", "fork", "replay", "rollback")},
         "policy": "/policy/", "edit policy": "/policy/edit/?from=1",
         "rules": "/rules/", "rule": f"/rules/{rule.pk}/", "new rule": f"/rules/new/?from={approval.pk}",
-        "system": "/system/", "dead letters": "/system/letters/?all=1",
+        "tokens": "/account/tokens/", "system": "/system/", "dead letters": "/system/letters/?all=1",
         "held": f"/agents/{held.pk}/", "import": "/agents/import/", "sign in": "/login/", "not found": "/nothing/",
     }  # fmt: skip
 
@@ -118,6 +112,15 @@ def agreement(site) -> Approval:
     by = make_member(site.project, Role.APPROVER, "noor")
     decide(approval.pk, Decision("approve", PROPOSED | {"content": "Other words"}), by=by, version=1)
     return approval
+
+
+def which_shelf(site) -> Approval:
+    """A question of an imported graph, answered by parts."""
+    question = asked(
+        kind=WaitKind.FOREIGN, form=Form.OPEN, title="Which shelf?", tool_name="", schema=SHELF,
+        proposed={"shelves": [1, 2, 3]}, allowed=("respond",),
+    )  # fmt: skip
+    return put(running(make_mission(site.project)), question, kind=WaitKind.FOREIGN)[0]
 
 
 def make_rules(site, approval) -> ApprovalRule:

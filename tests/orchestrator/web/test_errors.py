@@ -10,9 +10,9 @@ from django.urls import path
 from agents import errors
 from agents.errors import DomainError
 from memory import errors as memory_errors
+from orchestrator.statuses import STATUSES, status_of
 from orchestrator.urls import handler400, handler403, handler404, handler500
 from orchestrator.urls import urlpatterns as own
-from orchestrator.web.errors import STATUSES, status_of
 from tests.factories import make_member, make_project
 from tests.orchestrator.web.conftest import signed_in
 

@@ -1,0 +1,149 @@
+"""What programs send: JSON of exactly these fields, read strictly."""
+
+import json
+import math
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import orjson
+from django.http import HttpRequest
+from ninja.parser import Parser
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.errors import InvalidInput
+from agents.lifecycle import Risk
+from agents.selectors.approvals import Age
+from agents.storable import is_storable
+from orchestrator.statuses import Malformed
+
+MOST_PER_PAGE = 100
+USUAL_PER_PAGE = 50
+LONGEST_KEY = 100  # characters that name the press of a button
+LONGEST_REASON = 10_000
+LONGEST_NAME = 200
+
+Version = Annotated[int, Field(strict=True, ge=1, lt=2**31, description="The version that you saw.")]
+Key = Annotated[
+    str, Field(max_length=LONGEST_KEY, description="Names this attempt: the same decision again changes nothing.")
+]
+Name = Annotated[str, Field(max_length=LONGEST_NAME)]
+Reason = Annotated[str, Field(max_length=LONGEST_REASON)]
+
+
+class Body(BaseModel):
+    """Refuses fields that it does not know: a typing error must not become another decision."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Decide(Body):
+    """A decision. Numbers stay numbers: `arguments` and `answer` are kept as they are sent."""
+
+    verdict: Literal["approve", "reject", "respond", "again", "done", "stop"]
+    version: Version
+    arguments: dict[str, Any] | None = Field(None, description="All of them, changed; without: as they were proposed.")
+    reason: Reason = Field("", description="Read by the agent. A rejection needs one; with respond, your words.")
+    tool: Name = Field("", description="To be called in place of the one that was asked for.")
+    answer: Any = Field(None, description="To an open question; it fits `answer_schema`.")
+    key: Key = ""
+
+
+class Wanted(Body):
+    """A request, and the version that was seen."""
+
+    id: UUID
+    version: Version
+
+
+class DecideMany(Body):
+    """One decision about up to 500 requests, each as it was proposed."""
+
+    requests: list[Wanted]
+    verdict: Literal["approve", "reject"]
+    reason: Reason = ""
+    key: Key = ""
+
+
+class Assign(Body):
+    """For whom a request is: for all who have a role, or for one of them."""
+
+    role: Literal["approver", "admin"]
+    to: UUID | None = None
+
+
+class Asked(Body):
+    """Which open requests are listed: those of a project that fit every filter, the most urgent first."""
+
+    project: UUID
+    who: Literal["me", "mine"] | None = Field(None, description="me: asked by name; mine: my missions ask.")
+    risk: Risk | None = None
+    tool: Name | None = None
+    agent: Name | None = Field(None, description="The type of the agent that asks.")
+    age: Age | None = Field(None, description="At least so old.")
+    due: Literal["soon"] | None = Field(None, description="Within the hour.")
+    limit: int = Field(USUAL_PER_PAGE, ge=1, le=MOST_PER_PAGE)
+    cursor: str = Field("", max_length=500, description="`next` of the page before.")
+
+    def filters(self) -> dict[str, str]:
+        """As an address has them."""
+        given = self.model_dump(exclude={"project", "limit", "cursor"}, exclude_none=True)
+        if bad := [name for name, value in given.items() if not is_storable(value)]:
+            raise InvalidInput(fields=dict.fromkeys(bad, "It has a character that cannot be stored."))
+        return given
+
+
+class StrictParser(Parser):
+    """Reads only JSON that comes back from the database as it was sent."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        """The value. Raises Malformed, or InvalidInput for texts that cannot be stored."""
+        value = read(request.body)
+        bad = [name for name, part in value.items() if not is_storable(part)] if isinstance(value, dict) else []
+        if bad:
+            raise InvalidInput(fields=dict.fromkeys(bad, "It has a character that cannot be stored."))
+        return value
+
+
+def read(body: bytes) -> Any:
+    """JSON without NaN, numbers that nothing can hold, names that stand twice and depths without end.
+
+    Raises Malformed.
+    """
+    try:
+        value = json.loads(body, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_once)
+        orjson.dumps(value, default=str)  # it refuses whole numbers of more than 64 bits, and what is nested too deep
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Malformed(f"This is no JSON that can be read: {_words(error)}.") from None
+    return value
+
+
+def _words(error: Exception) -> str:
+    return "it is nested too deep" if isinstance(error, RecursionError) else str(error).rstrip(".")
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _finite(text: str) -> float:
+    if math.isinf(number := float(text)):
+        raise ValueError(f"{text[:30]} is too big a number")
+    return number
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"“{twice[:100]}” stands twice")
+    return found
+
+
+def key(in_body: str, in_header: str) -> str:
+    """What names an attempt, from the body or the header. Raises InvalidInput where they differ, or it is too long."""
+    if in_body and in_header and in_body != in_header:
+        raise InvalidInput(fields={"key": "The header Idempotency-Key says another one."})
+    if len(in_header) > LONGEST_KEY:
+        raise InvalidInput(fields={"key": f"Give a key of up to {LONGEST_KEY} characters."})
+    return in_body or in_header
