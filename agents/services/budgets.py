@@ -24,6 +24,8 @@ from agents.models import AgentSession, Approval, Budget, SessionWait
 from agents.services import approvals, sessions, spending, waits
 
 WARNING = Decimal("0.8")
+MOST, MOST_COST = 2**63, 10**8  # what the columns hold, and no more
+_NO_NUMBER = "This is no number."
 
 NAMES = tuple(field.name for field in fields(Limits))
 WORDS = {"tokens": "tokens", "cost": "cost", "seconds": "time", "steps": "steps", "children": "agents"}
@@ -59,10 +61,26 @@ def part_of(parent: AgentSession, limits: Limits) -> Limits:
 def parse(limits: Mapping[str, str]) -> Limits:
     """Limits from their texts, by name. Raises InvalidInput."""
     try:
-        read: dict[str, Any] = {name: Decimal(t) if name == "cost" else int(t) for name, t in limits.items()}
+        read: dict[str, Any] = {name: _number(name, text) for name, text in limits.items()}
         return Limits(**read)
-    except (TypeError, ValueError, ArithmeticError) as error:
+    except (TypeError, InvalidInput) as error:
         raise InvalidInput("These limits are no numbers.") from error
+
+
+def _number(name: str, given: Any) -> int | Decimal:
+    """A limit as its column holds it. Raises InvalidInput."""
+    if isinstance(given, bool) or not isinstance(given, int | float | str):
+        raise InvalidInput(_NO_NUMBER)
+    if name != "cost" and isinstance(given, float) and not given.is_integer():
+        raise InvalidInput("This is no whole number.")
+    most = MOST_COST if name == "cost" else MOST
+    try:
+        number: int | Decimal = Decimal(str(given)) if name == "cost" else int(given)
+        if -most < number < most:
+            return number
+    except (ValueError, ArithmeticError):
+        raise InvalidInput(_NO_NUMBER) from None
+    raise InvalidInput("This is more than anybody can spend.")
 
 
 def used_up(session: AgentSession, *, children: int = 0) -> Budget | None:
@@ -168,13 +186,13 @@ def _schema(limits: Mapping[str, Any]) -> dict[str, Any]:
 def check(approval: Approval, given: Mapping[str, Any]) -> Limits:
     """The limits of a decision. Raises InvalidInput, with a message for each one that would be used up at once."""
     spent = asdict(spending.below(approval.session))
-    wrong: dict[str, str] = {}
+    wrong = {name: "There is no such limit here." for name in given if name not in approval.proposed}
     wanted: dict[str, Any] = {}
     for name in approval.proposed:
         try:
-            wanted[name] = Decimal(str(given.get(name))) if name == "cost" else int(given.get(name, ""))
-        except (ValueError, ArithmeticError):
-            wrong[name] = "This is no number."
+            wanted[name] = _number(name, given.get(name))
+        except InvalidInput as error:
+            wrong[name] = str(error)
             continue
         if not wanted[name] > spent[name]:
             wrong[name] = f"{spent[name]} are spent already: give more than that."

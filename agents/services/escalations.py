@@ -55,6 +55,8 @@ def put_to_people(asker: AgentSession, wait: SessionWait, content: Mapping[str, 
 
 def check(given: Mapping[str, Any] | None) -> dict[str, str]:
     """The advice of a person. Raises InvalidInput."""
+    if unknown := set(given or {}) - {"advice"}:
+        raise InvalidInput(fields=dict.fromkeys(sorted(unknown), "Only advice is asked for."))
     advice = (given or {}).get("advice")
     if not isinstance(advice, str) or not advice.strip() or len(advice) > MOST_CHARACTERS or "\0" in advice:
         raise InvalidInput(fields={"advice": f"Say what to do, in 1 to {MOST_CHARACTERS} characters."})

@@ -1,6 +1,7 @@
 """What programs do: decide, take back, give to others. Each is what the page's button does."""
 
 import threading
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
@@ -8,10 +9,11 @@ from django.db import connection, transaction
 from langgraph.types import Interrupt
 
 from agents.actor import SYSTEM
+from agents.graphs.ports import Limits
 from agents.lifecycle import Risk, SessionStatus, WaitKind
 from agents.models import AgentEvent, Approval, AuditEntry, SessionWait
 from agents.roles import Role
-from agents.services import sessions
+from agents.services import budgets, sessions, spending
 from orchestrator.runtime.foreign import ask_people
 from tests.agents import desk
 from tests.factories import make_member, make_mission
@@ -250,6 +252,60 @@ def test_what_may_have_happened_is_taken_as_done(program, project):
     approval = ask(make_mission(project), kind=WaitKind.UNCERTAIN)
     assert program.decide(approval).status_code == 422
     assert program.decide(approval, "done").json()["status"] == "approved"
+
+
+@pytest.fixture
+def used_up(project):
+    """Somebody is asked to raise a budget."""
+    mission = make_mission(project)
+    with transaction.atomic():
+        budgets.set_limits(sessions.lock(mission.pk), Limits(steps=10, cost=Decimal("1.5")), actor=SYSTEM)
+    spending.count(mission.pk, steps=10)
+    run(mission)
+    with transaction.atomic():
+        locked = sessions.lock(mission.pk)
+        budgets.park(locked, budgets.used_up(locked))
+    return Approval.objects.get()
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"steps": 10}, "steps"),
+        ({"steps": [20]}, "steps"),
+        ({"steps": None}, "steps"),
+        ({"steps": True}, "steps"),
+        ({"steps": 20.5}, "steps"),
+        ({"steps": "nonsense"}, "steps"),
+        ({"steps": 2**63}, "steps"),
+        ({"cost": {"a": 1}}, "cost"),
+        ({"cost": "NaN"}, "cost"),
+        ({"cost": "Infinity"}, "cost"),
+        ({"cost": 1e9}, "cost"),
+        ({"cost": True}, "cost"),
+        ({"tokens": 5}, "tokens"),
+    ],
+)
+def test_a_budget_that_is_no_number_is_refused_beside_its_name(program, used_up, given, field):
+    answer = program.decide(used_up, arguments={**used_up.proposed, **given})
+    assert (answer.status_code, list(answer.json()["fields"])) == (422, [field])
+    assert Approval.objects.get().status == "pending"
+
+
+def test_a_budget_is_raised_to_the_numbers_that_were_sent(program, used_up):
+    assert program.decide(used_up, arguments={"steps": 20, "cost": 2.5}).status_code == 200
+    budget = used_up.session.budget
+    assert (budget.steps, budget.cost) == (20, Decimal("2.5"))
+
+
+@pytest.mark.parametrize("given", [None, {}, {"advice": 5}, {"advice": " "}, {"advice": "So", "and": "so"}])
+def test_advice_is_words_and_nothing_else(program, project, given):
+    mission = run(make_mission(project))
+    asked = desk.asked(kind=WaitKind.REPLY, tool_name="escalation", proposed={"advice": ""}, risk=Risk.LOW)
+    (approval,) = desk.put(mission, asked, kind=WaitKind.REPLY)
+    answer = program.decide(approval, arguments=given)
+    assert answer.status_code == 422
+    assert list(answer.json()["fields"]) == ["and" if given and "and" in given else "advice"]
 
 
 # --- taking back, giving to others
