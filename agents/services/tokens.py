@@ -55,9 +55,8 @@ def _again(user: User, token_id: UUID, marks: Mapping[str, str]) -> ApiToken:
     """A token that was made a moment ago, with another text. Raises InvalidInput once it may be in use."""
     unused = ApiToken.objects.filter(pk=token_id, user=user, last_used_at__isnull=True, revoked_at__isnull=True)
     if not unused.filter(created_at__gt=Now() - PRESSED_TWICE).update(**marks):
-        raise InvalidInput(
-            "The token was not made.", fields={"name": "This form has made its token. Send it again for another."}
-        )
+        words = "This form has made its token already. Send it again for another one."
+        raise InvalidInput("The token was not made.", fields={"name": words})
     return ApiToken.objects.get(pk=token_id)
 
 
