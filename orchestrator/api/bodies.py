@@ -1,16 +1,16 @@
 """What programs send: JSON of exactly these fields, read strictly."""
 
 import json
-import math
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
 from django.http import HttpRequest
 from ninja.parser import Parser
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agents.errors import InvalidInput
+from agents.events.digests import WHOLE
 from agents.lifecycle import Risk
 from agents.selectors.approvals import Age
 from agents.storable import is_storable
@@ -18,6 +18,7 @@ from orchestrator.statuses import Malformed
 
 MOST_PER_PAGE = 100
 USUAL_PER_PAGE = 50
+MOST = 2.0**63  # of a number
 LONGEST_KEY = 100  # characters that name the press of a button
 LONGEST_REASON = 10_000
 LONGEST_NAME = 200
@@ -62,6 +63,13 @@ class DecideMany(Body):
     verdict: Literal["approve", "reject"]
     reason: Reason = ""
     key: Key = ""
+
+    @field_validator("requests")
+    @classmethod
+    def _once_each(cls, requests: list[Wanted]) -> list[Wanted]:
+        if len({one.id for one in requests}) < len(requests):
+            raise ValueError("A request stands twice")
+        return requests
 
 
 class Assign(Body):
@@ -110,7 +118,7 @@ def read(body: bytes) -> Any:
     Raises Malformed.
     """
     try:
-        value = json.loads(body, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_once)
+        value = json.loads(body, parse_constant=_no_constant, parse_float=_number, object_pairs_hook=_once)
         orjson.dumps(value, default=str)  # it refuses whole numbers of more than 64 bits, and what is nested too deep
     except (ValueError, TypeError, RecursionError) as error:
         raise Malformed(f"This is no JSON that can be read: {_words(error)}.") from None
@@ -125,18 +133,20 @@ def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is no number")
 
 
-def _finite(text: str) -> float:
-    if math.isinf(number := float(text)):
+def _number(text: str) -> int | float:
+    """A number with a point or an exponent as `jsonb` gives it back, so that its digest stays what it is."""
+    number = float(text)
+    if abs(number) >= MOST:
         raise ValueError(f"{text[:30]} is too big a number")
-    return number
+    return int(number) if abs(number) >= WHOLE else number + 0.0  # without the sign of nothing
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"“{twice[:100]}” stands twice")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"“{name[:LONGEST_NAME]}” stands twice")
+        found[name] = value
     return found
 
 

@@ -64,7 +64,7 @@ def _name(place: tuple[Any, ...]) -> str:
 def _words(fault: dict[str, Any]) -> str:
     if fault["type"] == "extra_forbidden":
         return _UNKNOWN
-    return f"{fault['msg'].rstrip('.')}."
+    return f"{fault['msg'].removeprefix('Value error, ').rstrip('.')}."
 
 
 _TOLD: Mapping[type[Exception], Callable[[Any], HttpResponse]] = {

@@ -2,13 +2,14 @@
 
 import threading
 from decimal import Decimal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection, transaction
 from langgraph.types import Interrupt
 
 from agents.actor import SYSTEM
+from agents.events.digests import digest
 from agents.graphs.ports import Limits
 from agents.lifecycle import Risk, SessionStatus, WaitKind
 from agents.models import AgentEvent, Approval, AuditEntry, SessionWait
@@ -102,6 +103,7 @@ def test_what_does_not_fit_is_refused_beside_its_name(program, approval, body, f
         b"\x00",
         b'{"verdict": "approve", "version": NaN}',
         b'{"verdict": "approve", "version": 1e999}',
+        b'{"verdict": "approve", "version": 1, "arguments": {"a": 1e20}}',
         b'{"verdict": "approve", "version": 1, "arguments": {"a": 99999999999999999999999}}',
         b'{"verdict": "approve", "version": 1, "version": 1}',
         b'{"verdict": "approve", "version": 1, "reason": "\\ud800"}',
@@ -248,6 +250,17 @@ def test_a_call_of_a_graph_is_answered_in_words(program, project):
     assert SessionWait.objects.get().answer["value"] == {"type": "respond", "message": "Ask me tomorrow"}
 
 
+@pytest.mark.parametrize("number", [2.0, 1e-7, 1e16, 1e17, -1e18, 2**63 - 1, -(2**63), 12345678901234567, -0.0, 0.1])
+def test_odd_numbers_are_approved_as_they_were_sent_and_keep_their_digest(program, project, number):
+    call = {"type": "tool_approval", "tool_call_id": "c1", "name": "pay", "args": {"cents": 5}, "description": "Pay"}
+    approval = foreign(project, call)
+    told = program.decide(approval, arguments={"cents": number}, key="one")
+    assert (told.status_code, told.json()["effective"]) == (200, {"cents": number})
+    assert program.decide(approval, arguments={"cents": number}, key="one").status_code == 200
+    approval.refresh_from_db()
+    assert digest(approval.effective) == approval.effective_digest == told.json()["effective_digest"]
+
+
 def test_what_may_have_happened_is_taken_as_done(program, project):
     approval = ask(make_mission(project), kind=WaitKind.UNCERTAIN)
     assert program.decide(approval).status_code == 422
@@ -389,6 +402,7 @@ def test_none_or_too_many_are_refused(program, project, number):
         ({"requests": [{"id": "nonsense", "version": 1}]}, "requests.0.id"),
         ({"requests": [{"id": str(uuid4())}]}, "requests.0.version"),
         ({"requests": [{"id": str(uuid4()), "version": 1, "arguments": {}}]}, "requests.0.arguments"),
+        ({"requests": [{"id": str(UUID(int=1)), "version": version} for version in (1, 2)]}, "requests"),
         ({"arguments": {}}, "arguments"),
     ],
 )
