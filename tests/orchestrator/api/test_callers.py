@@ -96,6 +96,21 @@ def test_a_session_needs_its_csrf_token_to_change_something(approver, approval):
     assert AuditEntry.objects.get(action="approval.approve").detail.get("token") is None
 
 
+def test_a_form_of_a_session_is_malformed_and_breaks_nothing(approver, approval):
+    client = Client()
+    client.force_login(approver)
+    answer = client.post(f"/api/v1/approvals/{approval.pk}/decide", {"verdict": "approve", "version": "1"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+
+
+def test_a_session_of_somebody_who_was_deactivated_lets_nobody_in(approver):
+    client = Client()
+    client.force_login(approver)
+    approver.is_active = False
+    approver.save()
+    assert client.get("/api/v1/projects").status_code == 401
+
+
 def test_a_program_needs_none(program, approval):
     assert program.decide(approval).status_code == 200
 

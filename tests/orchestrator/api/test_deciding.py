@@ -447,3 +447,21 @@ def test_the_audit_says_with_which_token_it_was(program, project, approver):
     signed_in(approver).post(f"/approvals/{by_page.pk}/decide/", {"verdict": "reject", "version": 1, "reason": "No"})
     found = {one.target_id: one.detail.get("token") for one in AuditEntry.objects.filter(target_type="approval")}
     assert found == {by_page.pk: None, by_program.pk: str(program.token.pk)}
+
+
+def test_the_audit_of_many_and_of_what_was_taken_back_says_it_too(program, project):
+    low, other = ask(make_mission(project), risk=Risk.LOW), ask(make_mission(project))
+    many(program, low, other)
+    program.post(f"/approvals/{low.pk}/undo")
+    program.post(f"/approvals/{low.pk}/assign", {"role": "admin"})
+    found = AuditEntry.objects.filter(target_type="approval").values_list("action", "detail__token")
+    acts = ["approval.approve", "approval.approve", "approval.assign", "approval.undo"]
+    assert sorted(found) == [(act, str(program.token.pk)) for act in acts]
+
+
+def test_page_and_program_leave_the_same_for_many(program, project, approver):
+    by_page, by_program = ask(make_mission(project)), ask(make_mission(project))
+    form = {"pick": [f"{by_page.pk}:1"], "verdict": "reject", "reason": "No"}
+    signed_in(approver).post("/approvals/bulk/", form)
+    assert many(program, by_program, verdict="reject", reason="No").json()["counts"] == {"done": 1}
+    assert traces(by_page) == traces(by_program)
