@@ -1,6 +1,6 @@
 """What people did."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -33,7 +33,7 @@ def record(
     The first entry of an act has its id, which stands in the events that the act led to as their cause. What a program
     did with a person's API token names the token.
     """
-    act_id, token = causes.act_id(), causes.token()
+    act_id = causes.act_id()
     is_first = act_id is not None and not AuditEntry.objects.filter(pk=act_id).exists()
     return AuditEntry.objects.create(
         audit_id=act_id if is_first else new_id(),
@@ -42,7 +42,7 @@ def record(
         action=action,
         target_type=target[0],
         target_id=target[1],
-        detail={**(detail or {}), **({"token": str(token)} if token else {})},
+        detail=_with_token(detail or {}),
     )
 
 
@@ -55,8 +55,14 @@ def record_all(user_id: UUID, deeds: Sequence[Deed]) -> list[UUID]:
             action=deed.action,
             target_type=deed.target[0],
             target_id=deed.target[1],
-            detail=deed.detail,
+            detail=_with_token(deed.detail),
         )
         for deed in deeds
     )
     return [entry.pk for entry in made]
+
+
+def _with_token(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """Details, with the API token where a program did it."""
+    token = causes.token()
+    return {**detail, "token": str(token)} if token else dict(detail)
