@@ -29,3 +29,44 @@ def faults(schema: Mapping[str, Any], value: object) -> dict[str, str]:
     except Unresolvable as error:
         return {"": f"Its schema refers to {error.ref}, which is not here."}
     return {".".join(map(str, fault.absolute_path)): f"{fault.message}." for fault in reversed(found)}
+
+
+MOST_PARTS = 2_000  # of a schema that are looked through for secrets
+
+
+def secrets(schema: Mapping[str, Any]) -> frozenset[str]:
+    """The names of those arguments in which a schema marks anything as secret: `writeOnly`, or the format `password`.
+
+    Pydantic's `SecretStr` is both. An argument that refers to too much to be looked through counts as secret.
+    """
+    properties = schema.get("properties")
+    parts = properties if isinstance(properties, Mapping) else {}
+    return frozenset(name for name, part in parts.items() if _is_secret(part, schema))
+
+
+def _is_secret(part: Any, schema: Mapping[str, Any]) -> bool:
+    todo, followed = [part], set()
+    for _ in range(MOST_PARTS):
+        if not todo:
+            return False
+        one = todo.pop()
+        if isinstance(one, list):
+            todo += one
+        if not isinstance(one, Mapping):
+            continue
+        if one.get("writeOnly") is True or one.get("format") == "password":
+            return True
+        todo += one.values()
+        reference = one.get("$ref")
+        if isinstance(reference, str) and reference not in followed:
+            followed.add(reference)
+            todo.append(_referred(schema, reference))
+    return True
+
+
+def _referred(schema: Mapping[str, Any], reference: str) -> Any:
+    """What a reference within the schema leads to; nothing where that is not there."""
+    found: Any = schema
+    for step in reference.removeprefix("#").strip("/").split("/"):
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return found

@@ -55,6 +55,10 @@ SELECT memory_id, meaning, words, recency, importance FROM found
 WHERE meaning >= 0.6 * %(least_meaning)s OR words >= 0.15 * %(least_words)s
 ORDER BY meaning + words + recency + importance DESC, memory_id LIMIT %(limit)s"""  # noqa: S608 - made of constants
 
+MOST_COMPARED = 4_000  # rows of a project that are compared exactly; with more an index is asked
+# For this transaction: go on through the index until enough pass.
+ASK_INDEX = "SELECT set_config('hnsw.ef_search', '100', true), set_config('hnsw.iterative_scan', 'relaxed_order', true)"
+
 LEAST_MEANING = 0.2  # cosine; below it the embedder's neighbours share a language, not a subject
 LEAST_WORDS = 0.5  # share of the words from which a memory is found by them alone
 

@@ -18,6 +18,7 @@ RUN_NEXT = "queenright.run_next"
 TIDY = "queenright.tidy"
 PRUNE = "queenright.prune"
 SNAPSHOT = "queenright.snapshot"
+PRECEDENTS = "queenright.precedents"
 CROWD = 10  # sessions that one message tells of
 
 

@@ -156,6 +156,7 @@ CELERY_BEAT_SCHEDULE = {
     "tidy": {"task": "queenright.tidy", "schedule": 3600, "options": {"queue": "worker", "expires": 3600}},
     "prune": {"task": "queenright.prune", "schedule": 600, "options": {"queue": "worker", "expires": 600}},
     "snapshot": {"task": "queenright.snapshot", "schedule": 600, "options": {"queue": "worker", "expires": 600}},
+    "precedents": {"task": "queenright.precedents", "schedule": 5, "options": {"queue": "worker", "expires": 5}},
 }
 
 LOGGING = {

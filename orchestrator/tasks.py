@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from agents.roles import Level
 from agents.services import reuse
-from memory.services import memories, sources
+from memory.services import memories, precedents, sources
 from orchestrator import dispatch, pruning
 from orchestrator.actions import events, letters
 from orchestrator.conf import reuse_limits
@@ -47,6 +47,7 @@ def tidy() -> None:
     memories.drop_expired()
     reuse.forget_excess(reuse_limits().most)
     SessionStore.clear_expired()
+    precedents.gather_all()
 
 
 @shared_task(name=dispatch.PRUNE)
@@ -59,3 +60,9 @@ def prune() -> None:
 def snapshot() -> None:
     """Take the snapshots of aggregates that are due, so that replays stay short."""
     events.take_snapshots()
+
+
+@shared_task(name=dispatch.PRECEDENTS)
+def gather_precedents() -> None:
+    """Find out what requests mean, and let those that are decided be found."""
+    precedents.gather()

@@ -221,10 +221,3 @@ def context(approval: Approval) -> Context:
         approval.created_at,
         sum(one.status == "waiting_children" for one in chain),
     )
-
-
-def on_tool(approval: Approval, limit: int = 5) -> list[Approval]:
-    """The latest decisions about the same tool in the same project. One query."""
-    found = Approval.objects.filter(project_id=approval.project_id, tool_name=approval.tool_name)
-    found = found.exclude(status=ApprovalStatus.PENDING).exclude(pk=approval.pk)
-    return list(found.select_related("decided_by", "session__root").order_by("-decided_at")[:limit])

@@ -27,7 +27,7 @@ LONGEST_NAME = 200  # characters
 LONGEST_REASON = 500
 LONGEST_FOR_HIGH_RISK = 7 * 86400  # seconds that a rule may approve calls of high risk
 LONGEST = 365 * 86400
-_CALLS = (WaitKind.APPROVAL, WaitKind.FOREIGN)
+CALLS = (WaitKind.APPROVAL, WaitKind.FOREIGN)
 LOOKED_AT = 1000  # past requests of a dry run
 LOOKED_BACK = timedelta(days=90)
 
@@ -173,19 +173,33 @@ def apply(session: AgentSession, wait: SessionWait, approval: Approval) -> Appro
     Rules that reject come before those that approve. What several people or one person must decide is left to them,
     and a rule decides nothing that its owner could not.
     """
+    for rule in _holding(session, approval):
+        if _hits(rule):
+            _decide(session, wait, approval, rule)
+            return rule
+    return None
+
+
+def _holding(session: AgentSession, approval: Approval) -> Iterator[ApprovalRule]:
+    """The rules in force that may decide a request and whose conditions hold for it, the first first."""
     known = ApprovalRule.objects.in_force().filter(project_id=approval.project_id, tool_name=approval.tool_name)
     found = sorted(
         known.select_related("owner"), key=lambda rule: (rule.verdict == RuleVerdict.APPROVE, rule.created_at)
     )
     if not found:
-        return None
+        return
     facts = _facts(session, approval, deadlines.moment(0))
     for rule in found:
         may = _may_decide(RuleVerdict(rule.verdict), approval, rule.owner, ends=rule.expires_at is not None)
-        if may and Conditions.model_validate(rule.conditions).hold(facts) and _hits(rule):
-            _decide(session, wait, approval, rule)
-            return rule
-    return None
+        if may and Conditions.model_validate(rule.conditions).hold(facts):
+            yield rule
+
+
+def is_wanted(verdict: RuleVerdict, approval: Approval, *, by: User) -> bool:
+    """Could a rule that this person makes decide such a request so, and does none in force decide it by now?"""
+    if not _may_decide(verdict, approval, by, ends=True):
+        return False
+    return next(_holding(approval.session, approval), None) is None
 
 
 def _facts(session: AgentSession, approval: Approval, at: datetime) -> Facts:
@@ -204,7 +218,7 @@ def _facts(session: AgentSession, approval: Approval, at: datetime) -> Facts:
 def _may_decide(verdict: RuleVerdict, approval: Approval, owner: User, *, ends: bool) -> bool:
     """May a rule of this person decide so? What is no call, or needs two people or just one, it may not."""
     terms = Terms.model_validate(approval.terms)
-    if approval.kind not in _CALLS or not approval.tool_name or verdict not in approval.allowed:
+    if approval.kind not in CALLS or not approval.tool_name or verdict not in approval.allowed:
         return False
     if terms.people > 1 or terms.person or approval.assigned_to_id is not None or not owner.is_active:
         return False

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from memory.embedders import DIMENSION
+from memory.search import ASK_INDEX, MOST_COMPARED
 from memory.store.filters import Condition, conditions
 from memory.store.names import end_of, plain
 from memory.store.reading import COLUMNS, Row, Scope, every, union
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     Hit = tuple[float | None, Row]
 
-MOST_COMPARED = 4_000  # items that pass; with more the index is asked
 FAR_TOO_MANY = 2 * MOST_COMPARED  # by the planner's statistics, which may be wrong
 DEEPEST = 100  # results, those of earlier pages included, that the index is asked for
 CANDIDATES = 4  # for each result: half precision and several texts of one item may change their order
@@ -64,9 +64,6 @@ WHERE m.memory_id IN (
     UNION ALL
     (SELECT m.memory_id FROM agent_memory_vectors v JOIN agent_memory m USING (memory_id) WHERE {{where}}
      ORDER BY v.vector::{HALF} <=> %s::{HALF} LIMIT %s))"""  # noqa: S608  # made of constants
-
-# For this transaction: go on through the index until enough pass.
-ASK_INDEX = "SELECT set_config('hnsw.ef_search', '100', true), set_config('hnsw.iterative_scan', 'relaxed_order', true)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,14 +37,15 @@ def render_page(
         response = HttpResponse(_regions(request, template, context, asked, regions, pieces or {}))
         response["Cache-Control"] = "no-store"
         return response
-    is_part = bool(partial) and _is_htmx(request)
+    is_part = bool(partial) and is_htmx(request)
     name = f"{template}#{partial}" if is_part else template
     response = HttpResponse(render_to_string(name, dict(context), request), status=status)
     patch_vary_headers(response, ["HX-Request"])
     return response
 
 
-def _is_htmx(request: HttpRequest) -> bool:
+def is_htmx(request: HttpRequest) -> bool:
+    """Does htmx ask, for a part of a page?"""
     htmx: Any = getattr(request, "htmx", None)
     return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 

@@ -1,6 +1,6 @@
 """The form of a rule that decides requests: for one tool, when conditions hold."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +9,14 @@ from django.http import QueryDict
 from agents.errors import InvalidInput
 from agents.lifecycle import RuleVerdict
 from agents.models import Approval
+from agents.policies import suggestions
+from agents.schemas import secrets
 from orchestrator.web import drafts, durations, rule_words
 from orchestrator.web.drafts import Part
 from orchestrator.web.rule_texts import Draft, Reader, text
 
 NEW: Mapping[str, Draft] = {"arguments": {"comparison": "equals"}}
 _MOST = 20  # suggestions
-_LONGEST = 200  # characters of a value that is suggested
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,16 @@ class RuleForm:
         self.errors: dict[str, str] = {}
 
     @classmethod
-    def begun(cls, request: Approval | None) -> "RuleForm":
-        """A new one; from a request it has that one's tool."""
+    def begun(cls, request: Approval | None, suggested: suggestions.Suggestion | None = None) -> "RuleForm":
+        """A new one; from a request it has that one's tool, and what is `suggested` there."""
         tool = request.tool_name if request else ""
-        name = f"Always {tool}" if tool else ""
-        return cls({"tool": tool, "name": name, "verdict": RuleVerdict.APPROVE.value, "lasts": "7 days"}, request)
+        verdict = suggested.verdict if suggested else RuleVerdict.APPROVE
+        draft: Draft = {"tool": tool, "verdict": verdict.value, "lasts": "7 days"}
+        draft["name"] = f"{'Never' if verdict is RuleVerdict.REJECT else 'Always'} {tool}" if tool else ""
+        if suggested:
+            draft["picked"] = [one.at for one in suggested.conditions]
+            draft["reason"] = suggested.reason if verdict is RuleVerdict.REJECT else ""
+        return cls(draft, request)
 
     @classmethod
     def sent(cls, form: QueryDict, request: Approval | None) -> "RuleForm":
@@ -61,8 +67,10 @@ class RuleForm:
     def suggestions(self) -> list[Suggestion]:
         """Arguments of the request to pick from."""
         picked = self.draft.get("picked", [])
-        found = _plain(self.request.proposed) if self.request else iter(())
-        return [Suggestion(at, value, at in picked) for at, value in found][:_MOST]
+        found = suggestions.plain(self.request.proposed) if self.request else iter(())
+        secret = secrets(self.request.schema) if self.request else frozenset()
+        known = [Suggestion(at, value, at in picked) for at, value in found if at.split(".")[0] not in secret]
+        return sorted(known, key=lambda one: not one.is_picked)[:_MOST]
 
     def read(self) -> dict[str, Any]:
         """What it says, for the action. Raises InvalidInput for texts that cannot be read."""
@@ -94,14 +102,3 @@ class RuleForm:
         """Put each message beside what it is about."""
         named = {"tool_name": "tool", "seconds": "lasts"}
         self.errors = drafts.placed({named.get(at, at): words for at, words in errors.items()}, self.draft)
-
-
-def _plain(arguments: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Paths to the short values of a call, into the objects in it."""
-    for name, value in arguments.items():
-        if "." in name or not name:
-            continue
-        if isinstance(value, dict):
-            yield from _plain(value, f"{above}{name}.") if above.count(".") < 2 else ()
-        elif not isinstance(value, list) and len(str(value)) <= _LONGEST and len(above + name) <= _LONGEST:
-            yield f"{above}{name}", value

@@ -21,7 +21,7 @@ from agents.selectors.missions import AgentRow
 from agents.selectors.reuse import tasks_in
 from agents.selectors.standing import Standing, standing
 from memory.search import MemoryHit
-from orchestrator.web import drawing, markdown, rewind_words, state_values, words
+from orchestrator.web import drawing, edit_words, markdown, rewind_words, rule_words, state_values, words
 
 register = template.Library()
 
@@ -41,6 +41,8 @@ FILTERS: dict[str, Callable[[Any], Any]] = {
     "only_edited": words.only_edited,
     "as_text": words.as_text,
     "edits": words.edits,
+    "edit_words": edit_words.edits,
+    "value_words": rule_words.value_words,
     "subject": words.subject,
     "markdown": markdown.render,
     "preview": state_values.preview,

@@ -21,7 +21,7 @@ from agents.models import Approval
 from agents.roles import Role
 from agents.selectors import approvals as selectors
 from agents.selectors import people
-from orchestrator.actions import approvals, trails
+from orchestrator.actions import approvals, precedents, trails
 from orchestrator.statuses import status_of
 from orchestrator.web import approval_filters, arguments, whole_arguments, words
 from orchestrator.web.chrome import Chrome, enter, enter_for, person
@@ -29,7 +29,7 @@ from orchestrator.web.forms import parse_id
 from orchestrator.web.render import render_page
 from orchestrator.web.whole_arguments import Change
 
-REGIONS = ("panes", "requests", "verdict", "decide", "presence")
+REGIONS = ("panes", "requests", "verdict", "decide", "presence", "similar", "suggestion")
 SHOWN = 100  # requests in the list
 LONGEST_KEY = 100  # characters that name the press of a button
 
@@ -213,7 +213,8 @@ def _request(
     fields = arguments.fields(approval, arguments.given_in(approval, form), {} if is_whole else errors)
     return {
         "context": SimpleLazyObject(lambda: selectors.context(approval)),
-        "alike": SimpleLazyObject(lambda: selectors.on_tool(approval)),
+        "similar": SimpleLazyObject(lambda: precedents.known(approval)),
+        "suggestion": SimpleLazyObject(lambda: precedents.suggested(person(request), approval)),
         "fields": fields,
         "whole": whole,
         "tools": SimpleLazyObject(lambda: sorted(approvals.tools_in_place(approval))),

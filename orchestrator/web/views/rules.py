@@ -16,7 +16,7 @@ from agents.lifecycle import RuleVerdict
 from agents.models import ApprovalRule
 from agents.roles import Role
 from agents.selectors import rules as selectors
-from orchestrator.actions import rules
+from orchestrator.actions import precedents, rules
 from orchestrator.statuses import status_of
 from orchestrator.tools import registry
 from orchestrator.web import rule_words
@@ -93,7 +93,8 @@ def new(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         chrome = enter(request, asked.project_id if asked else None)
         access.project_for(person(request), chrome.project.pk, role=Role.APPROVER)
-        return _form_page(request, chrome, RuleForm.begun(asked))
+        suggested = precedents.suggested(chrome.user, asked) if asked and given.get("suggested") else None
+        return _form_page(request, chrome, RuleForm.begun(asked, suggested))
     # the project that the form was opened in: another tab may have gone over to another one
     project = access.project_for(person(request), parse_id(given.get("project", "")), role=Role.APPROVER)
     chrome = enter(request, project.pk)
