@@ -28,12 +28,13 @@ NAMES = (
     "joins",
     "answers",
     "desk",
+    "precedents",
     "rates",
     "parked",
     "crowds",
     "context",
 )
-OWN_STACKS = ("desk", "parked", "crowds", "context")
+OWN_STACKS = ("desk", "precedents", "parked", "crowds", "context")
 CROWD = {"QUEENRIGHT_WORKER_THREADS": "100", "QUEENRIGHT_MAX_RUNNING": "200"}
 
 
@@ -95,6 +96,7 @@ def _benchmarks(stack: Stack) -> Mapping[str, Callable[[], Any]]:
         joins,
         latency,
         parked,
+        precedents,
         reads,
         savers,
         store,
@@ -111,6 +113,7 @@ def _benchmarks(stack: Stack) -> Mapping[str, Callable[[], Any]]:
         "joins": lambda: joins.table(joins.run(project, user)),
         "answers": lambda: answers.table(answers.run(project, user)),
         "desk": lambda: desk.table(desk.run(project, user)),
+        "precedents": lambda: precedents.table(precedents.run(project, user)),
         "rates": lambda: answers.rates_table(answers.rates(project, user)),
         "parked": lambda: parked.table(parked.run(stack)),
         "context": lambda: context.table(context.run(project, user)),

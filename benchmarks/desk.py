@@ -79,12 +79,13 @@ def _ask(project: Project, user: User) -> None:
     """Agents that wait for an approver, with their requests, as rows."""
     agents = [missions.at_rest(project, user, SessionStatus.WAITING_APPROVAL) for _ in range(PENDING)]
     missions.keep(agents)
-    waits = SessionWait.objects.bulk_create([_wait(agent) for agent in agents], batch_size=1000)
-    asked = [_request(wait, number) for number, wait in enumerate(waits)]
+    waits = SessionWait.objects.bulk_create([wait_of(agent) for agent in agents], batch_size=1000)
+    asked = [request_of(wait, number) for number, wait in enumerate(waits)]
     Approval.objects.bulk_create(asked, batch_size=500)
 
 
-def _wait(session: AgentSession) -> SessionWait:
+def wait_of(session: AgentSession) -> SessionWait:
+    """What an agent waits for that asks an approver."""
     return SessionWait(
         wait_id=new_id(),
         project_id=session.project_id,
@@ -97,7 +98,8 @@ def _wait(session: AgentSession) -> SessionWait:
     )
 
 
-def _request(wait: SessionWait, number: int) -> Approval:
+def request_of(wait: SessionWait, number: int) -> Approval:
+    """One of many requests."""
     tool = TOOLS[number % len(TOOLS)]
     return Approval(
         project_id=wait.project_id,

@@ -18,7 +18,7 @@ from memory.models import Precedent
 from memory.search import ASK_INDEX, MOST_COMPARED
 
 LEAST = 0.45  # cosine; below it two requests share an office, not a concern
-SAME_TOOL = 0.05  # what a request about the same tool is preferred by: see docs/benchmarks.md
+SAME_TOOL = 0.02  # what a request about the same tool is preferred by: see docs/benchmarks.md
 CANDIDATES = 40  # that the index proposes
 DECIDED = (ApprovalStatus.APPROVED, ApprovalStatus.REJECTED, ApprovalStatus.ANSWERED)
 
@@ -57,10 +57,11 @@ def vector_of(approval_id: UUID) -> Precedent | None:
     return Precedent.objects.filter(pk=approval_id, vector__isnull=False).first()
 
 
-def alike(asked: Precedent, limit: int) -> list[Hit]:
+def alike(asked: Precedent, limit: int, *, most: int = MOST_COMPARED) -> list[Hit]:
     """The decided requests of its project that are most like a request; equals of the same tool come first.
 
-    Below `LEAST` nothing is like another. Two queries, three where the project has many.
+    Below `LEAST` nothing is like another. Up to `most` are compared, of more the index proposes some. Two queries; with
+    the index four.
     """
     given = {
         "project": asked.project_id,
@@ -73,10 +74,10 @@ def alike(asked: Precedent, limit: int) -> list[Hit]:
         "decided": [str(status) for status in DECIDED],
         "limit": limit,
         "candidates": max(CANDIDATES, 8 * limit),
-        "most": MOST_COMPARED + 1,
+        "most": most + 1,
     }
     ((count,),) = _rows(_COUNT, given)
-    chosen = _proposed(given) if count > MOST_COMPARED else []
+    chosen = _proposed(given) if count > most else []
     # Where what is the project's lies far from what is looked for, the index gives up before it has met enough.
     is_enough = len(chosen) == given["candidates"]
     rows = _rows(_NEAREST.format(source=_CHOSEN if is_enough else _EVERY), {**given, "chosen": chosen})

@@ -47,7 +47,7 @@ def suggested(past: Sequence[Past], *, secret: Collection[str] = (), is_dismisse
     """The rule that follows from what people decided about a tool, the newest first; None where they differ.
 
     What counts are the latest decisions alike, unedited, up to the first that is not: `LEAST`, or `FURTHER` since
-    somebody did not want it. `secret` arguments are never a condition.
+    somebody did not want it. `secret` arguments are never a condition; those with short values come first.
     """
     alike = list(takewhile(lambda one: _is_like(one, past[0]), past))
     if sum(one.is_fresh for one in alike) < (FURTHER if is_dismissed else LEAST):
@@ -55,7 +55,7 @@ def suggested(past: Sequence[Past], *, secret: Collection[str] = (), is_dismisse
     common = _common([dict(plain(one.arguments)) for one in alike])
     conditions = [
         Argument(at=at, comparison=Comparison.EQUALS, value=value)
-        for at, value in sorted(common.items())
+        for at, value in sorted(common.items(), key=lambda pair: (len(str(pair[1])), pair[0]))
         if at.split(".")[0] not in secret
     ]
     people = len({one.person for one in alike})

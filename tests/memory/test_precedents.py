@@ -9,19 +9,23 @@ import pytest
 from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from agents.interrupts import Form
-from agents.lifecycle import ApprovalStatus, Risk, RuleVerdict, WaitKind
+from agents.lifecycle import ApprovalStatus, Risk, RuleVerdict, SessionStatus, WaitKind
 from agents.models import Approval
 from agents.policies.policy import Terms
 from agents.roles import Role
 from agents.services import approvals, attention, decisions, rules, sessions
 from agents.services.decisions import Decision
 from agents.services.rules import Rule
+from benchmarks import desk, missions
 from memory import embedders, precedents
 from memory.models import Precedent
 from memory.services import precedents as services
 from tests.agents.desk import asked, pass_time, put
+from tests.agents.test_leases import explained, rows_of
 from tests.factories import make_member, make_mission, make_project, running
 from tests.races import at_once
 
@@ -137,6 +141,7 @@ def test_a_decision_that_can_be_taken_back_is_none_until_it_holds(request_, deci
     decide(one)
     services.gather()
     assert found(last) == []
+    assert Precedent.objects.get(pk=one.pk).decided_at is None
     decisions.undo(one.pk, by=approver)
     services.gather()
     assert found(last) == []
@@ -149,13 +154,19 @@ def test_a_decision_that_can_be_taken_back_is_none_until_it_holds(request_, deci
 
 
 def test_a_decision_that_the_graph_did_not_take_is_taken_out_at_once(request_, decide):
-    one, last = request_(), request_(tool_name="other")
+    one, last = request_(risk=Risk.LOW), request_(tool_name="other")
     decide(one)
+    pass_time(one, 10)
+    decisions.dispatch(one.pk)
     services.gather()
     assert found(last) == [one.pk]
     Approval.objects.filter(pk=one.pk).update(**decisions.REOPENED, dispatched_at=None)
     assert found(last) == []
-    services.gather()
+    one.refresh_from_db()
+    decide(one)  # anew, and to be taken back
+    assert found(last) == []
+    Approval.objects.filter(pk=one.pk).update(**decisions.REOPENED)
+    services.gather_all()
     assert Precedent.objects.get(pk=one.pk).decided_at is None
 
 
@@ -188,11 +199,10 @@ def test_the_most_alike_come_first_and_what_is_not_like_it_does_not_come(request
     assert found(far) == []
 
 
-def test_of_two_that_are_as_like_it_that_of_the_same_tool_comes_first(request_, decide):
-    other = decide(request_(tool_name="mail_invoices"))
-    same = decide(request_(intent="The customer asked again for the invoice."))
-    last = request_()
+def test_of_two_that_are_as_like_it_that_of_the_same_tool_comes_first_though_it_is_older(request_, decide):
+    same, other, last = decide(request_()), decide(request_(tool_name="other")), request_()
     services.gather()
+    Precedent.objects.update(vector=embedders.active().embed(["All the same."])[0])
     assert found(last) == [same.pk, other.pk]
 
 
@@ -215,10 +225,10 @@ def test_with_many_the_index_is_asked_and_finds_the_same(request_, decide, monke
     asked_index = []
     real = precedents._proposed
     monkeypatch.setattr(precedents, "_proposed", lambda given: asked_index.append(given) or real(given))
-    for most, candidates in ((3, 12), (3, 40)):  # enough for the index to answer, and too few
-        monkeypatch.setattr(precedents, "MOST_COMPARED", most)
+    for candidates in (12, 40):  # enough for the index to answer, and too few
         monkeypatch.setattr(precedents, "CANDIDATES", candidates)
-        assert found(last, limit=1) == exact[:1]
+        hits = precedents.alike(precedents.vector_of(last.pk), 1, most=3)
+        assert [hit.approval_id for hit in hits] == exact[:1]
     assert len(asked_index) == 2
     assert set(exact) <= {one.pk for one in each}
 
@@ -245,7 +255,9 @@ def killed(claimed) -> None:
 
 
 def test_a_page_makes_the_vector_that_is_missing_but_not_twice(request_, embedded):
-    one = request_()
+    one, other = request_(), request_()
+    assert services._claimed(services._ONE, approval=other.pk, most=1) == [other.pk]
+    assert not services.look_at(other.pk)  # a worker has it
     assert services.look_at(one.pk)
     assert not services.look_at(one.pk)
     assert not services.look_at(uuid4())
@@ -324,3 +336,31 @@ def test_a_round_with_nothing_to_do_does_not_need_the_embedder(request_, decide,
     services.gather()
     monkeypatch.setattr(embedders, "active", None)
     services.gather()
+
+
+def test_a_round_reads_the_open_ones_however_many_were_decided(project, approver):
+    agent = missions.at_rest(project, approver, SessionStatus.WAITING_APPROVAL)
+    missions.keep([agent])
+    wait = desk.wait_of(agent)
+    wait.save()
+    past = timezone.now() - timedelta(days=3)
+    each = [desk.request_of(wait, number) for number in range(1500)]
+    for number, one in enumerate(each):
+        one.position = number
+        if number >= 200:
+            one.status, one.verdict, one.decided_how, one.decided_by = "approved", "approve", "person", approver
+            one.decided_at = one.dispatched_at = past
+    Approval.objects.bulk_create(each, batch_size=500)
+    vector = embedders.active().embed(["All the same."])[0]
+    known = {"vector": vector, "claimed_until": past, "project": project}
+    Precedent.objects.bulk_create(
+        [Precedent(approval=one, tool_name=one.tool_name, decided_at=one.decided_at, **known) for one in each]
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE approvals, approval_precedents")
+    with CaptureQueriesContext(connection) as captured:
+        services.gather()
+    asked = [query["sql"] for query in captured.captured_queries if "approval_precedents" in query["sql"]]
+    assert len(asked) == 3
+    for statement in asked:
+        assert max(rows_of(explained(statement)), default=0) <= 220, statement

@@ -22,6 +22,7 @@ from agents.services.rewinds import Request
 from agents.services.rules import Rule
 from memory.models import MissionPassage, MissionSource
 from memory.services import memories
+from memory.services import precedents as services
 from memory.services.memories import Note
 from memory.words import MemoryType, SourceOrigin
 from orchestrator.conf import BreakerLimits
@@ -30,7 +31,7 @@ from tests.agents.desk import PROPOSED, asked, put
 from tests.factories import make_member, make_mission, running
 from tests.orchestrator.runtime.rewinds import head, start_of
 from tests.orchestrator.web.rewinding import make_agent
-from tests.orchestrator.web.situations import ask, delegate, end, run, say
+from tests.orchestrator.web.situations import REPORT, ask, delegate, end, run, say
 from tests.orchestrator.web.test_rule_words import WHOLE
 from tests.orchestrator.web.test_session_state import save
 
@@ -55,7 +56,9 @@ def addresses(site, trace):
     mission = make_mission(site.project, site.user, goal="How do argyrodites react in humid air?")
     one, two, _ = delegate(run(mission), Level.ARCHITECT, "Literature", "A name that is rather long for one", "c")
     say(run(one), "Reading `source` three of **seventeen**, averyveryverylongwordthatdoesnotbreakanywhere" * 2)
+    decide_alike(site)
     approval = ask(one)
+    services.gather()
     run(two)
     end(two, SessionStatus.FAILED, error="The model server cannot be reached.")
     source = MissionSource.objects.create(
@@ -123,6 +126,16 @@ def which_shelf(site) -> Approval:
     return put(running(make_mission(site.project)), question, kind=WaitKind.FOREIGN)[0]
 
 
+def decide_alike(site) -> None:
+    """What stands beside a request: decided ones with edits and reasons, and a rule that they suggest."""
+    edits = {"file_name": "a-rather-long-name-of-a-file-without-a-break-in-it.md", "content": "more " * 99}
+    for number in range(7):
+        one = ask(make_mission(site.project, site.user))
+        edited = None if number else REPORT | edits
+        decision = Decision("reject" if number == 1 else "approve", edited, "Split it: one report is one question.")
+        decide(one.pk, decision, by=site.user, version=1)
+
+
 def make_rules(site, approval) -> ApprovalRule:
     """A policy of two versions, and rules that decide; the person who looks may edit all of it."""
     Membership.objects.filter(user=site.user).update(role=Role.ADMIN)
@@ -130,11 +143,18 @@ def make_rules(site, approval) -> ApprovalRule:
         make_member(site.project, Role.APPROVER, name)
     for number, given in enumerate((WHOLE, {**WHOLE, "rules": WHOLE["rules"][:2]})):
         policies.save(site.project.pk, given, expected=number or None, note="So it is better.", by=site.user)
+    low = {"risks": ["low"]}
     gone, made = (
         rules.make(
             site.project.pk,
             Rule(
-                "publish_report", RuleVerdict.REJECT, "A name that is rather long for one", {}, "No.", 3600, approval.pk
+                "publish_report",
+                RuleVerdict.REJECT,
+                "A name that is rather long for one",
+                low,
+                "No.",
+                3600,
+                approval.pk,
             ),
             by=site.user,
         )
