@@ -8,7 +8,9 @@ from playwright.sync_api import expect
 from agents.actor import SYSTEM
 from agents.lifecycle import Risk, SessionStatus
 from agents.models import Approval
-from agents.services import sessions
+from agents.services import decisions, sessions
+from agents.services.decisions import Decision
+from memory.services import precedents as services
 from orchestrator.runtime.foreign import ask_people
 from tests.factories import make_mission
 from tests.orchestrator.web.situations import REPORT, ask, run
@@ -147,3 +149,17 @@ def test_many_at_once_say_what_became_of_each(site):
     page.get_by_role("button", name="Approve", exact=True).last.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("1 done, 1 changed since you saw them")
     assert [status_of(one) for one in wanted] == ["approved", "pending", "approved"]
+
+
+def test_what_stands_beside_a_request_comes_and_goes_while_somebody_types(site):
+    for _ in range(5):
+        decisions.decide(request(site).pk, Decision("approve"), by=site.user, version=1)
+    services.gather()
+    last = request(site)
+    page = site.open(f"/approvals/{last.pk}/")
+    page.fill("#arg-title", "Typed meanwhile")
+    expect(page.locator("#similar .prec > li")).to_have_count(5)  # nobody but the page has looked for them
+    page.get_by_role("button", name="Not now").click()
+    expect(page.locator("#suggestion .note")).to_have_count(0)
+    assert page.input_value("#arg-title") == "Typed meanwhile"
+    assert status_of(last) == "pending"
