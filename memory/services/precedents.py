@@ -88,11 +88,13 @@ def gather(*, since: str = RECENT) -> int:
     the embedder works. Only decisions `since` then are looked at.
     """
     made = 0
-    while made < MOST and (claimed := _claimed(_CLAIM, since=since, most=BATCH)):
-        _embed(claimed)
-        made += len(claimed)
-    _run(_ACCEPT)
-    _run(_FORGET_WITHDRAWN)
+    try:
+        while made < MOST and (claimed := _claimed(_CLAIM, since=since, most=BATCH)):
+            _embed(claimed)
+            made += len(claimed)
+    finally:
+        _run(_ACCEPT)
+        _run(_FORGET_WITHDRAWN)
     return made
 
 

@@ -364,3 +364,19 @@ def test_a_round_reads_the_open_ones_however_many_were_decided(project, approver
     assert len(asked) == 3
     for statement in asked:
         assert max(rows_of(explained(statement)), default=0) <= 220, statement
+
+
+def test_decisions_are_found_though_the_embedder_fails_at_others(request_, decide, monkeypatch):
+    one, last = request_(), request_(tool_name="other")
+    services.gather()
+    decide(one)
+    request_()
+
+    def broken(claimed) -> None:
+        raise RuntimeError("no memory left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(services, "_embed", broken)
+        with pytest.raises(RuntimeError):
+            services.gather()
+    assert found(last) == [one.pk]
