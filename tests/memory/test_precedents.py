@@ -16,7 +16,7 @@ from agents.models import Approval
 from agents.policies.policy import Terms
 from agents.roles import Role
 from agents.services import approvals, attention, decisions, rules, sessions
-from agents.services.decisions import Decision
+from agents.services.conclusions import Decision
 from agents.services.rules import Rule
 from memory import embedders, precedents
 from memory.models import Precedent

@@ -10,7 +10,7 @@ from agents.policies.policy import Terms
 from agents.policies.suggestions import FURTHER
 from agents.roles import Role
 from agents.services import decisions, rules
-from agents.services.decisions import Decision
+from agents.services.conclusions import Decision
 from agents.services.rules import Rule
 from memory.models import Dismissal
 from memory.services import suggestions

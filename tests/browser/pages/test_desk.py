@@ -9,7 +9,7 @@ from agents.actor import SYSTEM
 from agents.lifecycle import Risk, SessionStatus
 from agents.models import Approval
 from agents.services import decisions, sessions
-from agents.services.decisions import Decision
+from agents.services.conclusions import Decision
 from memory.services import precedents as services
 from orchestrator.runtime.foreign import ask_people
 from tests.factories import make_mission
