@@ -12,7 +12,7 @@ from django.utils import timezone
 from agents import interrupts
 from agents.actor import SYSTEM, agent
 from agents.events import causes, store
-from agents.events.digests import digest
+from agents.events.digests import json_digest
 from agents.events.types import ApprovalDecided, ApprovalRequested
 from agents.ids import derived_id
 from agents.lifecycle import ApprovalStatus, DecidedBy, Policy, Risk, WaitKind
@@ -130,7 +130,7 @@ def _make(
             session_id=session.pk,
             tool_name=asked.tool_name,
             risk=asked.risk,
-            digest=digest(asked.proposed),
+            digest=json_digest(asked.proposed),
             form=asked.form,
             place=asked.place,
             policy_version=asked.policy_version,

@@ -14,7 +14,7 @@ from agents import interrupts
 from agents.actor import SYSTEM, Actor
 from agents.errors import InvalidInput
 from agents.events import store
-from agents.events.digests import digest
+from agents.events.digests import json_digest
 from agents.events.types import ApprovalDecided
 from agents.ids import new_id
 from agents.interrupts import Decided, Form
@@ -80,7 +80,7 @@ class Effect:
     @property
     def digest(self) -> str:
         """Equal effects have equal digests; empty where nothing takes effect."""
-        return "" if self.arguments is None else digest(self.arguments)
+        return "" if self.arguments is None else json_digest(self.arguments)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from django.utils import timezone
 from agents.actor import Actor, agent
 from agents.errors import LedgerConflict
 from agents.events import store
-from agents.events.digests import digest
+from agents.events.digests import json_digest
 from agents.events.types import ToolCallsLeft, ToolMoved
 from agents.ids import derived_id
 from agents.lifecycle import ExecutionStatus, Policy, Risk
@@ -50,7 +50,7 @@ def open_call(session: AgentSession, call: Call) -> ToolExecution:
     The policy's outcome is kept on the row: a replay cannot decide otherwise. Raises LedgerConflict when the key
     stands for another call; one that a rewind kept makes way, for the agent may go another way than before.
     """
-    arguments_digest = digest(call.arguments)
+    arguments_digest = json_digest(call.arguments)
     row = session.executions.filter(call_key=call.key, superseded_at__isnull=True).first()
     if row is not None and (row.tool_name, row.input_digest) != (call.tool_name, arguments_digest):
         if not is_kept(session, row):
@@ -99,7 +99,7 @@ def _open(
 def open_compensation(session: AgentSession, original: ToolExecution, call: Call) -> ToolExecution:
     """The row of the call that takes `original` back, locked, made on the first time. The caller holds the session."""
     known = ToolExecution.objects.select_for_update(no_key=True).filter(compensates=original).first()
-    return known or _open(session, call, digest(call.arguments), Ruled(call.policy), compensates=original)
+    return known or _open(session, call, json_digest(call.arguments), Ruled(call.policy), compensates=original)
 
 
 def is_kept(session: AgentSession, row: ToolExecution) -> bool:

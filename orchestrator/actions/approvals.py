@@ -14,7 +14,7 @@ from agents import access, interrupts
 from agents.actor import Actor, person
 from agents.errors import AlreadyDecided, DomainError, Forbidden, InvalidInput, NotFound, StaleVersion
 from agents.events import causes
-from agents.events.digests import digest
+from agents.events.digests import json_digest
 from agents.interrupts import Form
 from agents.lifecycle import ApprovalStatus, Policy, Risk, WaitKind
 from agents.models import Approval, User
@@ -149,7 +149,7 @@ def _outcome(user: User, approval_id: UUID, title: str, **decision: Any) -> Deci
 
 def _press(key: str, *pressed: Any) -> str:
     """The name of a press of a button: the same key with another decision is another one."""
-    return digest([key, *pressed]) if key else ""
+    return json_digest([key, *pressed]) if key else ""
 
 
 def see(user: User, approval: Approval) -> None:

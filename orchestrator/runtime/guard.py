@@ -13,7 +13,7 @@ from langgraph.errors import GraphBubbleUp
 
 from agents.checkpoints.connections import DATABASE_AWAY, scoped
 from agents.errors import LedgerConflict, Stopped, ToolGaveUp, words_of
-from agents.events.digests import digest
+from agents.events.digests import json_digest
 from agents.lifecycle import ExecutionStatus, Policy, Risk, WaitKind
 from agents.models import AgentSession, ToolExecution
 from agents.services import approvals, ledger, letters, policies
@@ -98,7 +98,7 @@ class Guard:
     def _is_covered(self, row: ToolExecution, given: dict[str, Any]) -> bool:
         """Has a person approved just this call, because the graph asked by itself?"""
         with self._lease.writing() as session:
-            return approvals.covering(session, row, {row.input_digest, digest(given)}) is not None
+            return approvals.covering(session, row, {row.input_digest, json_digest(given)}) is not None
 
     def _refuse(self, row: ToolExecution, reason: str) -> dict[str, Any]:
         with self._lease.writing():
@@ -224,7 +224,7 @@ class Guard:
 def _approved(row: ToolExecution, decision: dict[str, Any]) -> dict[str, Any]:
     """The arguments that a person approved. Raises LedgerConflict when they are not what was decided on."""
     effective: dict[str, Any] = decision["args"]
-    if digest(effective) != decision["digest"]:
+    if json_digest(effective) != decision["digest"]:
         raise LedgerConflict("The approved arguments have changed since the decision.", key=row.call_key)
     return effective
 

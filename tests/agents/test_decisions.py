@@ -9,16 +9,26 @@ from django.utils import timezone
 from agents.actor import SYSTEM
 from agents.errors import AlreadyDecided, Forbidden, InvalidInput, StaleVersion, TooLate
 from agents.events import reading, store
-from agents.events.digests import digest
+from agents.events.digests import digest, json_digest
 from agents.events.folds import fold
 from agents.lifecycle import ApprovalStatus, Risk, SessionStatus, WaitKind
-from agents.models import Absence, AgentEvent, AgentSession, Approval, AuditEntry, Membership, SessionWait, Vote
+from agents.models import (
+    Absence,
+    AgentEvent,
+    AgentSession,
+    Approval,
+    AuditEntry,
+    Membership,
+    Project,
+    SessionWait,
+    Vote,
+)
 from agents.policies.policy import Terms
 from agents.roles import Role
 from agents.services import control, decisions
 from agents.services.conclusions import Decision
-from tests.agents.desk import PROPOSED, batch, pass_time, request
-from tests.factories import make_member
+from tests.agents.desk import PROPOSED, asked, batch, pass_time, put, request
+from tests.factories import make_member, make_mission, running
 from tests.races import at_once
 
 APPROVE = Decision("approve")
@@ -390,3 +400,23 @@ def test_a_request_that_was_changed_meanwhile_is_not_decided():
     Approval.objects.filter(pk=approval.pk).update(version=2)
     with pytest.raises(StaleVersion):
         decisions.decide(approval.pk, APPROVE, by=approver(approval), version=1)
+
+
+ODD = [10**20, -(10**30), 2**64, 1e16, 1e20, 1e300, -0.0, 5e-324, 0.1]
+
+
+@pytest.mark.parametrize("number", ODD, ids=repr)
+@pytest.mark.parametrize("is_edited", [False, True])
+def test_what_is_approved_has_the_digest_of_what_the_agent_is_told_whatever_numbers_it_has(number, is_edited):
+    approval = request(proposed={"cents": 1} if is_edited else {"cents": number, "all": [number]})
+    decide(approval, approver(approval), Decision("approve", {"cents": number} if is_edited else None))
+    told = SessionWait.objects.get().answer["value"]
+    assert float(told["args"]["cents"]) == float(number)
+    approval.refresh_from_db()
+    assert json_digest(told["args"]) == json_digest(approval.effective) == told["digest"] == approval.effective_digest
+
+
+def test_odd_numbers_are_decided_together_with_others():
+    ada = make_member(request().project)
+    made = [put(running(make_mission(Project.objects.get())), asked(proposed={"n": number}))[0] for number in ODD]
+    assert len(decisions.decide_together({one.pk: (APPROVE, 1) for one in made}, by=ada)) == len(ODD)
