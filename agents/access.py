@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from agents.errors import Forbidden, NotFound
-from agents.models import AgentSession, Approval, ApprovalRule, DeadLetter, Membership, Project, User
+from agents.models import AgentSession, Approval, ApprovalRule, DeadLetter, Membership, Project, User, Webhook
 from agents.roles import Role, includes
 
 
@@ -56,6 +56,15 @@ def rule_for(user: User, rule_id: UUID, *, role: Role = Role.VIEWER) -> Approval
         raise NotFound
     _check(user, rule.project_id, role)
     return rule
+
+
+def webhook_for(user: User, webhook_id: UUID, *, role: Role = Role.ADMIN) -> Webhook:
+    """The webhook, likewise, to admins; one that was removed is not there."""
+    found = Webhook.objects.select_related("project", "made_by").filter(pk=webhook_id, removed_at__isnull=True)
+    if (webhook := found.first()) is None:
+        raise NotFound
+    _check(user, webhook.project_id, role)
+    return webhook
 
 
 def letter_for(user: User, letter_id: UUID, *, role: Role = Role.VIEWER) -> DeadLetter:

@@ -68,3 +68,37 @@ class ParticipantStatus(StrEnum):
     ASSIGNED = "assigned"
     COMPLETED = "completed"
     FAILED = "failed"
+
+
+class Occasion(StrEnum):
+    """What people and webhooks are told of a request. A test is for a webhook only."""
+
+    ASKED = "asked"
+    ASSIGNED = "assigned"
+    REMINDED = "reminded"
+    ESCALATED = "escalated"
+    NEARLY_DUE = "nearly_due"
+    EXPIRED = "expired"
+    DECIDED = "decided"
+    TEST = "test"
+
+
+OCCASIONS = tuple(one for one in Occasion if one is not Occasion.TEST)
+"""Those that can be chosen."""
+
+
+class Channel(StrEnum):
+    """How somebody is told."""
+
+    BROWSER = "browser"
+    MAIL = "mail"
+    WEBHOOK = "webhook"
+
+
+class DeliveryStatus(StrEnum):
+    """Where a delivery stands. Dropped: there was nobody to tell any more; given up: it never worked."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    DROPPED = "dropped"
+    GIVEN_UP = "given_up"

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 
 from agents.roles import Level
 from orchestrator.env import RATE, environment
+from orchestrator.secret import push_key, secret_key
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _SPANS = {1: "a second", 60: "a minute", 3600: "an hour"}
@@ -109,6 +111,31 @@ class StateKeys:
 
     key: bytes | None
     old: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeSettings:
+    """How people are told: links begin with `site`; `push_key` signs pushes; `is_private_allowed`: any address goes."""
+
+    site: str
+    sender: str
+    push_key: str
+    is_private_allowed: bool
+
+
+@cache
+def notice_settings() -> NoticeSettings:
+    """Settings of notifications."""
+    env = environment()
+    return NoticeSettings(env.site, env.email_from, push_key(env), env.private_webhooks)
+
+
+@cache
+def secret_keys() -> StateKeys:
+    """What stored secrets are encrypted with: the states' key, else one that follows from the signing key."""
+    known = state_keys()
+    derived = blake2b(secret_key(environment()).encode(), digest_size=32, person=b"secrets").digest()
+    return StateKeys(known.key or derived, (*known.old, derived) if known.key else known.old)
 
 
 @cache

@@ -3,10 +3,11 @@
 import hashlib
 import os
 import re
+from email.utils import parseaddr
 from functools import cache
 from pathlib import Path
-from typing import Annotated
-from urllib.parse import parse_qs, quote, urlsplit
+from typing import Annotated, NamedTuple
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import (
@@ -37,6 +38,29 @@ def default_data_dir() -> Path:
         parent = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     checkout = hashlib.sha256(str(BASE_DIR).encode()).hexdigest()[:8]
     return parent / "queenright" / f"{BASE_DIR.name}-{checkout}"
+
+
+class MailServer(NamedTuple):
+    """Where mail is handed in. `security` is tls (after STARTTLS), ssl (from the start) or empty."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    security: str
+
+
+_MAIL = {"smtp": ("", 25), "smtp+tls": ("tls", 587), "smtps": ("ssl", 465)}
+
+
+def mail_server(address: str) -> MailServer:
+    """The mail server of an address such as smtp+tls://user:password@host:587. Raises ValueError for another."""
+    parts = urlsplit(address)
+    if parts.scheme not in _MAIL or not parts.hostname:
+        raise ValueError("a mail server looks like smtp+tls://user:password@host:587")
+    security, port = _MAIL[parts.scheme]
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return MailServer(parts.hostname, parts.port or port, user, password, security)
 
 
 class Environment(BaseSettings):
@@ -87,6 +111,21 @@ class Environment(BaseSettings):
     old_state_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="Earlier state keys, comma separated: what they encrypted can still be read."
     )
+
+    address: Annotated[AnyUrl, UrlConstraints(allowed_schemes=["http", "https"])] | None = Field(
+        None, description="Address under which people reach the pages, for links in mail. Unset: this machine's own."
+    )
+    email_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("EMAIL_URL"),
+        description="Mail server, such as smtp+tls://user:password@host:587; smtp, smtps, smtp+tls. Unset: no mail.",
+    )
+    email_from: str = Field("Queenright <queenright@localhost>", description="Sender of mail.")
+    push_key: SecretStr | None = Field(
+        None,
+        description="Signs pushes to browsers: a private P-256 key as base64url. Unset: made once, kept in the data.",
+    )
+    private_webhooks: bool = Field(False, description="Webhooks may go to private and loopback addresses.")
 
     model: str = Field("", description="Chat model as provider:name, such as openai:gpt-5-mini. Empty: none.")
     model_base_url: str = Field("", description="Address of a server that speaks the provider's protocol.")
@@ -169,6 +208,30 @@ class Environment(BaseSettings):
                 raise ValueError(f"a key has 16, 24 or 32 bytes, this one has {given}")
         return value
 
+    @field_validator("email_url")
+    @classmethod
+    def readable_email_url(cls, value: SecretStr | None) -> SecretStr | None:
+        """A scheme, a host, perhaps a port, a user and a password."""
+        if value is not None:
+            mail_server(value.get_secret_value())
+        return value
+
+    @field_validator("email_from")
+    @classmethod
+    def readable_sender(cls, value: str) -> str:
+        """One address, perhaps with a name."""
+        if not value.isprintable() or "@" not in parseaddr(value)[1]:
+            raise ValueError("a sender looks like Queenright <desk@example.com>")
+        return value
+
+    @field_validator("push_key")
+    @classmethod
+    def whole_push_key(cls, value: SecretStr | None) -> SecretStr | None:
+        """32 bytes as base64url."""
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]{43}", value.get_secret_value()):
+            raise ValueError("a key of 32 bytes is 43 characters of base64url")
+        return value
+
     @field_validator("rates")
     @classmethod
     def readable_rates(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -193,6 +256,11 @@ class Environment(BaseSettings):
         if len(os.fsencode(beside)) < 80:
             return beside
         return Path("/tmp") / f"queenright-{hashlib.sha256(str(self.data).encode()).hexdigest()[:12]}"  # noqa: S108
+
+    @property
+    def site(self) -> str:
+        """Address of the pages, without a slash at its end."""
+        return str(self.address or f"{'https' if self.https else 'http'}://127.0.0.1:{self.port}").rstrip("/")
 
     @property
     def outbox_dir(self) -> Path:

@@ -5,7 +5,7 @@ from typing import Any
 from csp.constants import NONE, SELF
 from psycopg.conninfo import conninfo_to_dict
 
-from orchestrator.env import BASE_DIR, environment
+from orchestrator.env import BASE_DIR, environment, mail_server
 from orchestrator.secret import secret_key
 
 env = environment()
@@ -121,8 +121,18 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
         "manifest-src": [SELF],
+        "worker-src": [SELF],
     }
 }
+
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.email_from
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+if env.email_url:
+    server = mail_server(env.email_url.get_secret_value())
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, _ = server
+    EMAIL_USE_TLS, EMAIL_USE_SSL = server.security == "tls", server.security == "ssl"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

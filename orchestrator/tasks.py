@@ -12,7 +12,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from agents.roles import Level
-from agents.services import reuse
+from agents.services import deliveries, reuse, webhooks
 from memory.services import memories, precedents, sources
 from orchestrator import dispatch, pruning
 from orchestrator.actions import events, letters
@@ -42,12 +42,17 @@ def run_next(level: str, times: int = 1) -> None:
 
 @shared_task(name=dispatch.TIDY)
 def tidy() -> None:
-    """Drop what nobody comes back to: drafts that were never started, memories and sign-ins that have run out."""
+    """Drop what nobody comes back to: drafts that were never started, memories and sign-ins that have run out.
+
+    And old deliveries of notices, and secrets of webhooks that sign nothing any more.
+    """
     sources.drop_abandoned(timezone.now() - DRAFT_LIFE)
     memories.drop_expired()
     reuse.forget_excess(reuse_limits().most)
     SessionStore.clear_expired()
     precedents.gather_all()
+    deliveries.forget_old(timezone.now() - deliveries.KEPT)
+    webhooks.forget_old_secrets()
 
 
 @shared_task(name=dispatch.PRUNE)

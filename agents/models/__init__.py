@@ -14,6 +14,14 @@ from agents.models.details import Detail
 from agents.models.events import AgentEvent, EventArchive, EventConsumer, EventHead, EventSnapshot
 from agents.models.letters import DeadLetter
 from agents.models.messages import AgentMessage, ModelCall
+from agents.models.notifications import (
+    Delivery,
+    DeliveryAttempt,
+    Mailbox,
+    NoticeChoice,
+    PushSubscription,
+    Webhook,
+)
 from agents.models.policies import ApprovalRule, PolicyVersion
 from agents.models.reuse import KeptResult
 from agents.models.rewinds import Rewind
@@ -43,17 +51,22 @@ __all__ = [
     "ChannelVersion",
     "CommunicationReading",
     "DeadLetter",
+    "Delivery",
+    "DeliveryAttempt",
     "Detail",
     "EventArchive",
     "EventConsumer",
     "EventHead",
     "EventSnapshot",
     "KeptResult",
+    "Mailbox",
     "Membership",
     "ModelCall",
+    "NoticeChoice",
     "PolicyVersion",
     "Project",
     "Pruning",
+    "PushSubscription",
     "Rewind",
     "SessionLease",
     "SessionWait",
@@ -67,4 +80,5 @@ __all__ = [
     "User",
     "ValueSpace",
     "Vote",
+    "Webhook",
 ]

@@ -101,6 +101,11 @@ class Approval(models.Model):
                 condition=Q(effective_at__isnull=False, dispatched_at__isnull=True),
             ),
             models.Index(fields=["project", "tool_name", "-decided_at"], name="approval_by_tool"),
+            models.Index(
+                fields=["deadline_at"],
+                name="approval_deadline",
+                condition=Q(status=ApprovalStatus.PENDING, deadline_at__isnull=False),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["wait", "position"], name="approval_once"),

@@ -11,6 +11,7 @@ from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError, connection
 
 from orchestrator.conf import runner_limits
+from orchestrator.notices import courier
 from orchestrator.realtime.relay import Relay
 from orchestrator.sweeper import sweep
 
@@ -18,7 +19,10 @@ log = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    """Sweeps every second. Run one or more, in processes of their own: it must outlive the agents' workers."""
+    """Sweeps every second, and carries notices beside that.
+
+    Run one or more, in processes of their own: it must outlive the agents' workers.
+    """
 
     help = "Finds lost workers and lost messages, for ever."
 
@@ -27,6 +31,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        threading.Thread(target=courier.run, args=[stop], name="courier", daemon=True).start()
         relay = Relay()
         rounds = count()
         while not stop.wait(runner_limits().sweep.total_seconds()):
