@@ -15,6 +15,7 @@ from agents.selectors import approvals, letters, missions
 from orchestrator.realtime import feed
 
 PROJECT = "project"  # key in the person's session
+IS_TOLD = "is_told"  # the same: this browser shows notices
 THEMES = ("light", "dark")
 MOST_WAITS = 100  # requests that a page knows by name
 
@@ -124,4 +125,5 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
         "theme": theme if theme in THEMES else "",
         "keys": request.COOKIES.get("keys") != "off",
         "chrome": getattr(request, "chrome", None),
+        "is_told": IS_TOLD in request.session if hasattr(request, "session") else False,
     }

@@ -1,6 +1,5 @@
 """Addresses of the pages."""
 
-from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from agents.lifecycle import RewindKind
@@ -13,6 +12,7 @@ from orchestrator.web.views import (
     memory,
     missions,
     new_mission,
+    notifications,
     now,
     operations,
     policies,
@@ -24,6 +24,7 @@ from orchestrator.web.views import (
     system,
     tokens,
     trails,
+    webhooks,
 )
 
 urlpatterns = [
@@ -67,7 +68,19 @@ urlpatterns = [
     path("passages/<uuid:passage_id>/", sources.passage, name="passage"),
     path("sources/<uuid:source_id>/", sources.source, name="source"),
     path("login/", account.Login.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("logout/", notifications.Logout.as_view(), name="logout"),
+    path("notifications/", notifications.show, name="notifications"),
+    path("notifications/said/", notifications.said, name="said"),
+    path("notifications/subscribe/", notifications.subscribe, name="subscribe"),
+    path("notifications/unsubscribe/", notifications.unsubscribe, name="unsubscribe"),
+    path("notices-worker.js", notifications.worker, name="notices_worker"),
+    path("webhooks/", webhooks.index, name="webhooks"),
+    path("webhooks/new/", webhooks.new, name="new_webhook"),
+    path("webhooks/<uuid:webhook_id>/", webhooks.show, name="webhook"),
+    path("webhooks/<uuid:webhook_id>/rotate/", webhooks.rotate, name="rotate_webhook"),
+    path("webhooks/<uuid:webhook_id>/remove/", webhooks.remove, name="remove_webhook"),
+    path("webhooks/<uuid:webhook_id>/test/", webhooks.send_test, name="test_webhook"),
+    path("webhooks/<uuid:webhook_id>/again/<uuid:delivery_id>/", webhooks.send_again, name="send_again"),
     path("preferences/", account.preferences, name="preferences"),
     path("project/", account.use_project, name="use_project"),
     path("account/tokens/", tokens.show, name="tokens"),

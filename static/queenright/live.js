@@ -247,7 +247,22 @@ function hear({ reset, facts = [] }) {
     if (type === "approval.decided") waits.delete(id);
   }
   count();
+  for (const [type, key] of facts) if (key.startsWith("approval:")) notify(type, key.split(":")[1]);
   behind(...$$("[data-live]").filter((region) => facts.some((fact) => concerns(region, fact))));
+}
+
+// What the person chose to be told. A push of the same has the same tag: it is shown once.
+async function notify(type, request) {
+  if (!main.dataset.said || window.Notification?.permission !== "granted") return;
+  try {
+    const answer = await fetch(`${main.dataset.said}?${new URLSearchParams({ type, request })}`);
+    const worker = answer.status === 200 && await navigator.serviceWorker?.getRegistration("/");
+    if (!worker) return;
+    const { title, body, tag, url } = await answer.json();
+    await worker.showNotification(title, { body, tag, data: { url } });
+  } catch {
+    // the page itself shows it
+  }
 }
 
 /* ------------------------------------- title, announcer, seconds */

@@ -105,7 +105,7 @@ def test_markdown_of_agents_keeps_its_form():
 
 
 def test_every_page_but_the_sign_in_and_the_health_asks_for_a_session(client, db):
-    open_pages = {"login", "healthz", "scale"}
+    open_pages = {"login", "notices_worker", "healthz", "scale"}
     asked = 0
     for name, patterns in get_resolver().reverse_dict.lists():
         if not isinstance(name, str) or name in open_pages:
