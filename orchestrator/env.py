@@ -208,6 +208,12 @@ class Environment(BaseSettings):
                 raise ValueError(f"a key has 16, 24 or 32 bytes, this one has {given}")
         return value
 
+    @field_validator("address", "email_url", "push_key", mode="before")
+    @classmethod
+    def unset_if_empty(cls, value: object) -> object:
+        """As compose files write what is not set."""
+        return None if value == "" else value
+
     @field_validator("email_url")
     @classmethod
     def readable_email_url(cls, value: SecretStr | None) -> SecretStr | None:

@@ -2,7 +2,8 @@
 
 import json
 import re
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,8 +14,11 @@ from agents.policies import policy
 from agents.policies.conditions import Comparison, Conditions, Facts, Hours
 from agents.policies.policy import AtDeadline, Terms
 from agents.roles import Level
+from agents.services import deliveries
 from agents.services.communications import MAY_TELL, Direction
+from agents.words import OCCASIONS
 from orchestrator.env import BASE_DIR
+from orchestrator.notices import calling, messages, sealing, signing
 from orchestrator.web import rule_words
 
 DOCS = BASE_DIR / "docs"
@@ -83,6 +87,30 @@ def test_the_page_on_policies_names_all_that_can_be_written():
     assert len(documented_calls()) > 4
     fields = [*Conditions.model_fields, *Hours.model_fields, *Terms.model_fields]
     assert [name for name in (*fields, *Comparison, *AtDeadline) if f"`{name}`" not in page] == []
+
+
+def test_the_receiver_of_the_page_on_notifications_knows_what_is_signed():
+    (example,) = re.findall(r"```python\n(.*?)```", (DOCS / "notifications.md").read_text(), re.DOTALL)
+    receiver: dict[str, Any] = {}
+    exec(example, receiver)
+    new, old = sealing.made(), sealing.made()
+    now = datetime.now(UTC)
+    headers = signing.headers("msg", now, b"{}", [new, old])
+    assert all(receiver["verified"](headers, b"{}", secret) for secret in (new, old))
+    assert not receiver["verified"](headers, b"{ }", new)
+    assert not receiver["verified"](headers, b"{}", sealing.made())
+    assert not receiver["verified"]({**headers, "webhook-id": "other"}, b"{}", new)
+    late = signing.headers("msg", now - timedelta(minutes=6), b"{}", [new])
+    assert not receiver["verified"](late, b"{}", new)
+
+
+def test_the_page_on_notifications_names_occasions_and_limits():
+    page = (DOCS / "notifications.md").read_text()
+    assert re.findall(r"^\| `(\w+)` \| [a-z]", page.split("## Browser")[0], re.MULTILINE) == [*OCCASIONS]
+    hours = round(sum(deliveries.PAUSES) / 3600)
+    assert f"{['ten', 'eleven'][len(deliveries.PAUSES) - 9]} times in {hours} hours" in page
+    assert f"{messages.MOST_BYTES // 1024} KB" in page and calling.SECONDS == 10 and deliveries.KEPT.days == 30
+    assert f"after {deliveries.HOLD.seconds} seconds" in page
 
 
 def test_links_between_documents_lead_somewhere():

@@ -30,15 +30,15 @@ GONE = 410
 
 # The next few of each recipient, so that one that does not answer holds up no other.
 _CLAIM = """
-UPDATE notice_deliveries SET next_at = now() + make_interval(secs => %(hold)s), attempts = attempts + 1
+UPDATE notice_deliveries SET next_at = statement_timestamp() + make_interval(secs => %(hold)s), attempts = attempts + 1
 WHERE delivery_id IN (
     SELECT delivery_id FROM notice_deliveries
-    WHERE status = 'pending' AND next_at <= now() AND delivery_id IN (
+    WHERE status = 'pending' AND next_at <= statement_timestamp() AND delivery_id IN (
         SELECT delivery_id FROM (
             SELECT delivery_id, row_number() OVER (
                 PARTITION BY coalesce(webhook_id, subscription_id) ORDER BY next_at, delivery_id) AS place
             FROM notice_deliveries
-            WHERE status = 'pending' AND next_at <= now() AND channel IN ('webhook', 'browser')
+            WHERE status = 'pending' AND next_at <= statement_timestamp() AND channel IN ('webhook', 'browser')
         ) AS due WHERE place <= %(each)s)
     ORDER BY next_at LIMIT %(most)s FOR UPDATE SKIP LOCKED)
 RETURNING delivery_id"""

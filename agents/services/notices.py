@@ -13,7 +13,6 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from agents.actor import person
 from agents.events import rows, stream
@@ -117,17 +116,18 @@ def tell_nearly_due(limit: int = 500) -> int:
         deadline_at__lte=Now() + SOON,
     )
     listeners: dict[UUID, Listeners] = {}
-    found = [one for one in soon.order_by("deadline_at")[:limit] if _is_nearly_due(one)]
+    now = deadlines.moment(0)
+    found = [one for one in soon.order_by("deadline_at")[:limit] if _is_nearly_due(one, now)]
     for approval in found:
         key = f"{Occasion.NEARLY_DUE}:{approval.pk}:{approval.deadline_at:%Y%m%dT%H%M%S}"
-        _write(Happening(key, Occasion.NEARLY_DUE, approval.pk, timezone.now()), listeners)
+        _write(Happening(key, Occasion.NEARLY_DUE, approval.pk, now), listeners)
     return len(found)
 
 
-def _is_nearly_due(approval: Approval) -> bool:
+def _is_nearly_due(approval: Approval, now: datetime) -> bool:
     if approval.deadline_at is None:
         return False
-    return approval.deadline_at - timezone.now() <= (approval.deadline_at - approval.created_at) / 4
+    return approval.deadline_at - now <= (approval.deadline_at - approval.created_at) / 4
 
 
 def told_in_page(user: User, approval: Approval, event_type: str) -> Happening | None:

@@ -28,6 +28,7 @@ from orchestrator.notices.messages import Call
 log = logging.getLogger(__name__)
 PAUSE = 1.0  # seconds between rounds
 SELDOM = 10  # rounds between two looks for deadlines
+MOST_BATCHES = 10  # of events, before what they led to is sent
 MOST_MAILS = 20  # in a round
 
 
@@ -49,8 +50,9 @@ class Courier:
 
     def round(self) -> int:
         """Do what is due; how many deliveries were tried."""
-        while notices.follow() > 0:
-            pass
+        for _ in range(MOST_BATCHES):
+            if not notices.follow():
+                break
         if self._rounds % SELDOM == 0:
             notices.tell_nearly_due()
         self._rounds += 1

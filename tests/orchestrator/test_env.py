@@ -90,3 +90,35 @@ def test_state_keys_are_counted_in_bytes(environ):
     assert env.state_key.get_secret_value().encode() == "ü".encode() * 12
     assert [key.get_secret_value() for key in env.old_state_keys] == ["a" * 16, "b" * 32]
     assert "aaaa" not in repr(env)
+
+
+def test_what_a_compose_file_leaves_empty_is_unset(environ):
+    for name in ("EMAIL_URL", "QUEENRIGHT_ADDRESS", "QUEENRIGHT_PUSH_KEY"):
+        environ.setenv(name, "")
+    env = Environment()
+    assert (env.email_url, env.address, env.push_key) == (None, None, None)
+    assert env.site == "http://127.0.0.1:8000"
+    environ.setenv("QUEENRIGHT_ADDRESS", "https://desk.example/")
+    assert Environment().site == "https://desk.example"
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("EMAIL_URL", "mail.example:secret"),
+        ("QUEENRIGHT_EMAIL_FROM", "a@b.example\r\nBcc: c@d.example"),
+        ("QUEENRIGHT_EMAIL_FROM", "nobody"),
+        ("QUEENRIGHT_PUSH_KEY", "short-secret"),
+        ("QUEENRIGHT_ADDRESS", "ftp://desk.example"),
+    ],
+)
+def test_settings_of_notices_that_do_not_fit_are_named_and_not_shown(environ, name, given):
+    environ.setenv(name, given)
+    environment.cache_clear()
+    try:
+        with pytest.raises(ImproperlyConfigured, match=f"{name}: ") as caught:
+            environment()
+    finally:
+        environ.delenv(name)
+        environment.cache_clear()
+    assert "secret" not in str(caught.value)

@@ -15,16 +15,24 @@ from agents.ids import new_id
 from agents.models import Webhook
 from agents.roles import Role
 from agents.selectors import notifications as selectors
-from agents.words import OCCASIONS
+from agents.words import OCCASIONS, Occasion
 from orchestrator.actions import webhooks
 from orchestrator.actions.webhooks import Made, Wanted
 from orchestrator.web.chrome import enter, person
 from orchestrator.web.errors import status_of
 from orchestrator.web.forms import parse_id
 from orchestrator.web.render import render_page
-from orchestrator.web.views.notifications import WORDS
 
 SHOWN = 100
+WORDS = {
+    Occasion.ASKED: "A request waits for a role",
+    Occasion.ASSIGNED: "A request is for one person",
+    Occasion.REMINDED: "A request still waits",
+    Occasion.ESCALATED: "A request was escalated",
+    Occasion.NEARLY_DUE: "Its deadline is near",
+    Occasion.EXPIRED: "Its deadline passed",
+    Occasion.DECIDED: "A request was decided",
+}
 
 
 @require_safe
@@ -67,7 +75,7 @@ def _fields(wanted: Wanted, error: DomainError | None = None) -> dict[str, Any]:
     return {
         "wanted": wanted,
         "errors": (error.data.get("fields") or {"": str(error)}) if error else {},
-        "occasions": [(str(one), WORDS[one][0], one in wanted.occasions) for one in OCCASIONS],
+        "occasions": [(str(one), WORDS[one], one in wanted.occasions) for one in OCCASIONS],
     }
 
 

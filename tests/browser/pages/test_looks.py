@@ -11,7 +11,7 @@ from agents.actor import SYSTEM
 from agents.ids import new_id
 from agents.interrupts import Form
 from agents.lifecycle import RewindKind, RuleVerdict, SessionStatus, WaitKind
-from agents.models import Approval, ApprovalRule, Membership
+from agents.models import Approval, ApprovalRule, Delivery, DeliveryAttempt, Membership, Webhook
 from agents.policies.policy import Terms
 from agents.roles import Level, Role
 from agents.services import letters, policies, rewinds, rules, tokens
@@ -20,11 +20,14 @@ from agents.services.decisions import decide
 from agents.services.letters import Reason
 from agents.services.rewinds import Request
 from agents.services.rules import Rule
+from agents.words import OCCASIONS, DeliveryStatus, Occasion
 from memory.models import MissionPassage, MissionSource
 from memory.services import memories
 from memory.services import precedents as services
 from memory.services.memories import Note
 from memory.words import MemoryType, SourceOrigin
+from orchestrator.actions import webhooks
+from orchestrator.actions.webhooks import Wanted
 from orchestrator.conf import BreakerLimits
 from orchestrator.resilience.breakers import Breaker
 from tests.agents.desk import PROPOSED, asked, put
@@ -40,6 +43,7 @@ PAGES = (
     "decided", "agreement", "question", "outcomes", "empty approvals",
     "session", "edit", "fork", "replay", "rollback", "held", "import",
     "policy", "edit policy", "rules", "rule", "new rule",
+    "notifications", "webhooks", "webhook", "new webhook",
     "memory", "memory search", "source", "system", "dead letters", "tokens", "sign in",
     "not found",
 )  # fmt: skip
@@ -92,6 +96,7 @@ def addresses(site, trace):
     revoked, _ = tokens.make(site.user, "A name that is rather long for one", seconds=60)
     tokens.revoke(revoked.pk, by=site.user)
     tokens.make(site.user, "Deploy gate", seconds=None)
+    webhook = make_webhooks(site, approval)
     tabs = {tab: f"/missions/{mission.pk}/?tab={tab}" for tab in ("messages", "tools", "sources")}
     return tabs | {
         "now": "/", "now filtered": "/?status=waiting", "missions": "/missions/", "mission": f"/missions/{mission.pk}/",
@@ -102,6 +107,8 @@ def addresses(site, trace):
         "memory": "/memory/", "memory search": "/memory/?q=sulfur", "source": f"/passages/{passage.pk}/?quote=words",
         **{kind: f"/agents/{rewound.pk}/{kind}/?at={at}" for kind in ("edit", "fork", "replay", "rollback")},
         "policy": "/policy/", "edit policy": "/policy/edit/?from=1",
+        "notifications": "/notifications/", "webhooks": "/webhooks/", "webhook": f"/webhooks/{webhook.pk}/",
+        "new webhook": "/webhooks/new/",
         "rules": "/rules/", "rule": f"/rules/{rule.pk}/", "new rule": f"/rules/new/?from={approval.pk}",
         "tokens": "/account/tokens/", "system": "/system/", "dead letters": "/system/letters/?all=1",
         "held": f"/agents/{held.pk}/", "import": "/agents/import/", "sign in": "/login/", "not found": "/nothing/",
@@ -161,6 +168,23 @@ def make_rules(site, approval) -> ApprovalRule:
         for _ in range(2)
     )
     rules.revoke(gone.pk, by=site.user)
+    return made
+
+
+def make_webhooks(site, approval) -> Webhook:
+    """One that is disabled, and one with deliveries in every state."""
+    long = "https://hooks.example.com/" + "averylongpathwithoutanybreak" * 4
+    for name in ("Gone", "Tickets with a name that is rather long for one"):
+        made = webhooks.make(site.user, site.project.pk, new_id(), Wanted(name, long, OCCASIONS)).webhook
+    Webhook.objects.filter(name="Gone").update(disabled_why="It answered 410: gone.")
+    for number, status in enumerate(DeliveryStatus):
+        webhooks.send_test(site.user, made.pk)
+        delivery = Delivery.objects.latest("created_at")
+        Delivery.objects.filter(pk=delivery.pk).update(
+            status=status, attempts=number, occasion=Occasion.ASKED, approval=approval, why="Tried 11 times."
+        )
+        DeliveryAttempt.objects.create(delivery=delivery, number=1, code=500, milliseconds=12, answer="<no>" * 200)
+        DeliveryAttempt.objects.create(delivery=delivery, number=2, error="It did not answer within 10 seconds.")
     return made
 
 
