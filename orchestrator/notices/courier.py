@@ -152,11 +152,16 @@ def run(stop: threading.Event) -> None:
     """Rounds until `stop` is set, whatever goes wrong in one."""
     with Courier() as courier:
         while not stop.wait(PAUSE):
-            try:
-                courier.round()
-            except (DatabaseError, UnknownEvent) as error:
-                log.warning("Notices broke off; trying again: %s", error)
-            except Exception:  # one that cannot be sent must not keep the others from being sent
-                log.exception("Notices broke off; trying again.")
-            finally:
-                connection.close()
+            _survive(courier)
+    connection.close()
+
+
+def _survive(courier: Courier) -> None:
+    try:
+        courier.round()
+    except (DatabaseError, UnknownEvent) as error:
+        log.warning("Notices broke off; trying again: %s", error)
+        connection.close()
+    except Exception:  # one that cannot be sent must not keep the others from being sent
+        log.exception("Notices broke off; trying again.")
+        connection.close()

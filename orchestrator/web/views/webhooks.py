@@ -129,9 +129,11 @@ def _as_wanted(webhook: Webhook) -> Wanted:
     return Wanted(webhook.name, webhook.url, webhook.occasions, webhook.with_arguments)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def rotate(request: HttpRequest, webhook_id: UUID) -> HttpResponse:
-    """Another secret, shown once."""
+    """Another secret, shown once. Its page is live, and asks here for its parts: that is the webhook's page."""
+    if request.method != "POST":
+        return _page(request, webhook_id)
     try:
         made = webhooks.rotate(person(request), webhook_id, expected=request.POST.get("expected", ""))
     except StaleVersion as error:

@@ -295,6 +295,25 @@ def test_two_couriers_at_once_send_it_once(project, admin, receiver):
     assert len({got.headers["webhook-id"] for got in receiver.got}) == len(receiver.got) == 6
 
 
+def test_what_one_is_about_to_claim_another_neither_takes_nor_waits_for(project, admin, receiver):
+    made = make_webhook(admin, project, receiver).webhook
+    for _ in range(2):
+        actions.send_test(admin, made.pk)
+    other = []
+
+    def claim() -> None:
+        other.extend(deliveries.claim_calls())
+        connection.close()
+
+    thread = threading.Thread(target=claim)
+    with transaction.atomic():
+        (mine,) = deliveries.claim_calls(most=1)
+        thread.start()
+        thread.join(30)
+        assert not thread.is_alive()
+    assert [one.pk for one in other] == [one.pk for one in Delivery.objects.exclude(pk=mine.pk)]
+
+
 def test_who_is_killed_between_sending_and_noting_sends_again_under_the_same_id(project, admin, receiver, courier):
     make_webhook(admin, project, receiver)
     ask(project)

@@ -160,6 +160,10 @@ def test_a_new_secret_is_shown_once_and_a_second_press_makes_no_other(admin_page
     expected = re.search(r'name="expected" value="(\w+)"', text(admin_page.get(f"/webhooks/{webhook.pk}/")))[1]
     shown = text(admin_page.post(f"/webhooks/{webhook.pk}/rotate/", {"expected": expected}))
     assert "whsec_" in shown and "signs, too, until" in shown
+    secret = bytes(Webhook.objects.get().secret)
+    for address in ("rotate/", "rotate/?r=rail-waits"):
+        assert "whsec_" not in text(admin_page.get(f"/webhooks/{webhook.pk}/{address}"))
+    assert bytes(Webhook.objects.get().secret) == secret
     refused = text(admin_page.post(f"/webhooks/{webhook.pk}/rotate/", {"expected": expected}), 409)
     assert "whsec_" not in refused and "changed a moment ago" in refused
 
