@@ -17,7 +17,7 @@ from django.db import connection
 
 from agents.checkpoints.errors import StateDamaged, StateKeyMissing
 from agents.errors import UnknownEvent
-from agents.models import Delivery
+from agents.models import Delivery, PushSubscription
 from agents.services import deliveries, notice_choices, notices
 from agents.services.deliveries import Tried
 from orchestrator.conf import notice_settings
@@ -102,12 +102,20 @@ def _ready(delivery: Delivery) -> Call | Tried:
         if delivery.webhook is not None:
             return messages.call(delivery, delivery.webhook)
         if delivery.subscription is not None:
-            return pushing.call(delivery, delivery.subscription)
+            return _push(delivery, delivery.subscription)
     except (StateKeyMissing, StateDamaged):
         return Tried(False, error="Its secret cannot be read with the keys of this installation: make a new one.")
+    except Exception:  # a fault of ours in one must not keep the others from being sent
+        log.exception("The delivery %s could not be written.", delivery.pk)
+        return Tried(False, error="It could not be written.")
+    return Tried(False, error="There is nobody to send it to.", is_gone=True)
+
+
+def _push(delivery: Delivery, subscription: PushSubscription) -> Call | Tried:
+    try:
+        return pushing.call(delivery, subscription)
     except ValueError:
         return Tried(False, error="The browser's keys are no keys.", is_gone=True)
-    return Tried(False, error="There is nobody to send it to.", is_gone=True)
 
 
 async def _all(calls: Sequence[Call]) -> list[Tried]:

@@ -85,6 +85,24 @@ def test_arguments_go_out_only_where_the_webhook_asks_for_them_and_only_so_many(
     assert "arguments" not in large and large["arguments_left_out"]
 
 
+def test_one_that_cannot_be_written_holds_up_no_other(project, admin, receiver, courier, monkeypatch):
+    for name in ("broken", "sound"):
+        made = make_webhook(admin, project, receiver, name=name).webhook
+        actions.send_test(admin, made.pk)
+    real = couriers.messages.call
+
+    def call(delivery, webhook):
+        if webhook.name == "broken":
+            raise ValueError("a fault of ours")
+        return real(delivery, webhook)
+
+    monkeypatch.setattr(couriers.messages, "call", call)
+    courier.round()
+    assert len(receiver.got) == 1
+    assert DeliveryAttempt.objects.get(delivery__webhook__name="broken").error == "It could not be written."
+    assert set(Webhook.objects.values_list("disabled_why", flat=True)) == {""}
+
+
 def test_the_secret_is_kept_encrypted_and_shown_nowhere_else(project, admin, receiver, courier, caplog):
     made = make_webhook(admin, project, receiver)
     ask(project)
