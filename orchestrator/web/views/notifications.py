@@ -19,8 +19,8 @@ from agents.selectors import notifications as selectors
 from agents.words import OCCASIONS, Channel, Occasion
 from orchestrator.actions import notices
 from orchestrator.env import BASE_DIR
+from orchestrator.statuses import status_of
 from orchestrator.web.chrome import IS_TOLD, Chrome, enter, person
-from orchestrator.web.errors import status_of
 from orchestrator.web.forms import parse_id
 from orchestrator.web.render import render_page
 

@@ -18,8 +18,8 @@ from agents.selectors import notifications as selectors
 from agents.words import OCCASIONS, Occasion
 from orchestrator.actions import webhooks
 from orchestrator.actions.webhooks import Made, Wanted
+from orchestrator.statuses import status_of
 from orchestrator.web.chrome import enter, person
-from orchestrator.web.errors import status_of
 from orchestrator.web.forms import parse_id
 from orchestrator.web.render import render_page
 

@@ -14,7 +14,7 @@ from agents.models import AuditEntry, Delivery, DeliveryAttempt, Mailbox, Member
 from agents.policies.policy import Terms
 from agents.roles import Role
 from agents.services import decisions, notice_choices
-from agents.services.decisions import Decision
+from agents.services.conclusions import Decision
 from agents.words import Channel, DeliveryStatus
 from orchestrator.conf import notice_settings
 from orchestrator.env import mail_server

@@ -12,7 +12,7 @@ from agents.models import Absence, AgentEvent, Delivery, EventConsumer, Membersh
 from agents.policies.policy import AtDeadline, Escalation, Terms
 from agents.roles import Role
 from agents.services import approvals, attention, decisions, notice_choices, notices, sessions
-from agents.services.decisions import Decision
+from agents.services.conclusions import Decision
 from agents.words import OCCASIONS, Channel, DeliveryStatus, Occasion
 from tests.agents import desk
 from tests.factories import make_member, make_mission, make_project, running

@@ -13,7 +13,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agents', '0016_approval_desk'),
+        ('agents', '0017_api_tokens'),
     ]
 
     operations = [
