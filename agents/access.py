@@ -5,7 +5,17 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from agents.errors import Forbidden, NotFound
-from agents.models import AgentSession, Approval, ApprovalRule, DeadLetter, Membership, Project, User, Webhook
+from agents.models import (
+    Absence,
+    AgentSession,
+    Approval,
+    ApprovalRule,
+    DeadLetter,
+    Membership,
+    Project,
+    User,
+    Webhook,
+)
 from agents.roles import Role, includes
 
 
@@ -65,6 +75,15 @@ def webhook_for(user: User, webhook_id: UUID, *, role: Role = Role.ADMIN) -> Web
         raise NotFound
     _check(user, webhook.project_id, role)
     return webhook
+
+
+def absence_for(user: User, absence_id: UUID, *, role: Role = Role.VIEWER) -> Absence:
+    """The absence, likewise."""
+    absence = Absence.objects.select_related("user", "stand_in", "project").filter(pk=absence_id).first()
+    if absence is None:
+        raise NotFound
+    _check(user, absence.project_id, role)
+    return absence
 
 
 def letter_for(user: User, letter_id: UUID, *, role: Role = Role.VIEWER) -> DeadLetter:

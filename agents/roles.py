@@ -36,6 +36,7 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+DECIDING = (Role.APPROVER, Role.ADMIN)
 _RANK = {role: rank for rank, role in enumerate(Role)}
 
 

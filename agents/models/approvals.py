@@ -1,20 +1,22 @@
 """Requests to people, who has seen them, and what each of them said."""
 
+from __future__ import annotations
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from agents.ids import new_id
 from agents.interrupts import Form
 from agents.lifecycle import ApprovalStatus, DecidedBy, Risk
-from agents.models.accounts import Project
+from agents.models.accounts import Membership, Project
 from agents.models.fields import choices, one_of
 from agents.models.policies import ApprovalRule
 from agents.models.sessions import AgentSession, SessionWait
 from agents.models.tools import ToolExecution
-from agents.roles import Role
+from agents.roles import DECIDING, Role
 
 _DECIDED = [ApprovalStatus.APPROVED, ApprovalStatus.REJECTED, ApprovalStatus.ANSWERED]
 
@@ -196,6 +198,28 @@ class Sight(models.Model):
         return f"{self.user_id} saw {self.approval_id}"
 
 
+class AbsenceQuerySet(models.QuerySet["Absence"]):
+    """Named filters of absences."""
+
+    def not_over(self) -> AbsenceQuerySet:
+        """Those of now and of later, by the database's clock."""
+        return self.filter(Q(until__isnull=True) | Q(until__gt=Now()), ended_at__isnull=True)
+
+    def now(self) -> AbsenceQuerySet:
+        """Those of now, by the database's clock."""
+        return self.not_over().filter(since__lte=Now())
+
+    def that_count(self) -> AbsenceQuerySet:
+        """Those of now between two who may both decide in the project: nobody gives away, or gets, more than that."""
+        deciding = Membership.objects.filter(project=OuterRef("project_id"), role__in=DECIDING)
+        return self.now().filter(
+            Exists(deciding.filter(user=OuterRef("user_id"))),
+            Exists(deciding.filter(user=OuterRef("stand_in_id"))),
+            user__is_active=True,
+            stand_in__is_active=True,
+        )
+
+
 class Absence(models.Model):
     """A person is away from a project, and somebody else decides what is for them."""
 
@@ -207,6 +231,8 @@ class Absence(models.Model):
     until = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
+
+    objects = AbsenceQuerySet.as_manager()
 
     class Meta:
         db_table = "absences"

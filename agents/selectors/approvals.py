@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from agents.lifecycle import ApprovalStatus, Risk
 from agents.models import AgentSession, Approval, Vote
-from agents.selectors import standing
+from agents.selectors import absences, standing
 from agents.storable import is_storable_text
 
 _RANKS = {Risk.HIGH: 0, Risk.MEDIUM: 1, Risk.LOW: 2}
@@ -37,7 +37,8 @@ _AGES = {Age.HOUR: timedelta(hours=1), Age.DAY: timedelta(days=1), Age.WEEK: tim
 class Filters:
     """Which requests are listed; what is empty does not count.
 
-    `mine` holds the person whose missions count, `for_me` the one who was asked by name; `agent` is the type of the
+    `mine` holds the person whose missions count, `for_me` the one who was asked by name, or who stands in for whom was;
+    `agent` is the type of the
     agent that asks; `age` is how old they are at least; `soon`: those whose deadline is within the hour.
     """
 
@@ -53,12 +54,13 @@ class Filters:
         """As a condition on requests."""
         wanted = {
             "session__root__user_id": self.mine,
-            "assigned_to_id": self.for_me,
             "risk": self.risk,
             "tool_name": self.tool,
             "session__agent_type": self.agent,
         }
         condition = Q(**{name: value for name, value in wanted.items() if value})
+        if self.for_me:
+            condition &= Q(assigned_to=self.for_me) | absences.stood_in_for(self.for_me)
         if self.age:
             condition &= Q(created_at__lt=Now() - _AGES[Age(self.age)])
         return condition & Q(deadline_at__lt=Now() + SOON) if self.soon else condition
@@ -85,8 +87,8 @@ def asked(given: Mapping[str, str], user_id: UUID) -> Filters:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many open requests there are: all, of one person's missions, for that person by name, with a deadline soon,
-    and by risk, tool and agent type, the most first.
+    """How many open requests there are: all, of one person's missions, for that person by name or for whom that
+    person stands in, with a deadline soon, and by risk, tool and agent type, the most first.
     """
 
     all: int
@@ -147,6 +149,7 @@ def listed_after(project_id: UUID, filters: Filters, after: Mark | None, limit: 
 
 def counts(project_id: UUID, user_id: UUID) -> Counts:
     """The counts beside the filters. One query."""
+    named = Q(assigned_to=user_id) | Q(assigned_to__in=absences.people_stood_in_for(project_id, user_id))
     groups = list(
         _open(project_id)
         .order_by()
@@ -154,7 +157,7 @@ def counts(project_id: UUID, user_id: UUID) -> Counts:
         .annotate(
             every=Count("pk"),
             mine=Count("pk", filter=Q(session__root__user_id=user_id)),
-            for_me=Count("pk", filter=Q(assigned_to_id=user_id)),
+            for_me=Count("pk", filter=named),
             soon=Count("pk", filter=Q(deadline_at__lt=Now() + SOON)),
         )
     )

@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import QuerySet
+from django.db.models.functions import Coalesce, Now
 
 from agents import access
 from agents.errors import Forbidden
@@ -34,8 +34,16 @@ def _obstacle(approval: Approval, terms: Terms, user: User, role: Role | None) -
         return "Your own mission asks for this: somebody else must decide."
     if approval.assigned_to_id not in (None, user.pk) and user.pk not in stand_ins(approval):
         name = User.objects.filter(pk=approval.assigned_to_id).values_list(User.USERNAME_FIELD, flat=True).first()
-        return f"This is for {name}."
+        return f"This is for {name}.{_stood_in(approval, user, str(name))}"
     return ""
+
+
+def _stood_in(approval: Approval, user: User, name: str) -> str:
+    """Until when a person stood in for whom the request is for: their page may be older than that."""
+    known = Absence.objects.filter(project=approval.project_id, user=approval.assigned_to_id, stand_in=user)
+    ended = known.filter(since__lte=Now()).annotate(over=Coalesce("ended_at", "until")).filter(over__lte=Now())
+    last = ended.order_by("over").values_list("over", flat=True).last()
+    return f" You stood in for {name} until {last:%-d %b %Y, %H:%M} UTC." if last else ""
 
 
 def is_own(approval: Approval, user_id: UUID) -> bool:
@@ -44,7 +52,10 @@ def is_own(approval: Approval, user_id: UUID) -> bool:
 
 
 def stand_ins(approval: Approval) -> set[UUID]:
-    """Who decides for whom the request is for, because that person is away."""
+    """Who decides for whom the request is for, because that person is away.
+
+    One step only: who stands in for a stand-in decides nothing here.
+    """
     if approval.assigned_to_id is None:
         return set()
     away = absences(approval.project_id).filter(user=approval.assigned_to_id)
@@ -52,7 +63,5 @@ def stand_ins(approval: Approval) -> set[UUID]:
 
 
 def absences(project_id: UUID) -> QuerySet[Absence]:
-    """Who is away from a project now, by the database's clock."""
-    return Absence.objects.filter(
-        Q(until__isnull=True) | Q(until__gt=Now()), project=project_id, since__lte=Now(), ended_at__isnull=True
-    )
+    """Who is away from a project now, by the database's clock, with somebody who may decide in place of them."""
+    return Absence.objects.that_count().filter(project=project_id)

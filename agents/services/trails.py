@@ -89,7 +89,8 @@ def of(approval: Approval) -> Trail:
     """The trail of one request."""
     stored = list(reading.load(approval.pk))
     names = _names(stored)
-    lines = [Line(one.version, one.at, names.get(one.actor, "the system"), *_words(one.event)) for one in stored]
+    told = zip(stored, _for_whom(stored), strict=True)
+    lines = [Line(one.version, one.at, names.get(one.actor, "the system"), *_told(one, to, names)) for one, to in told]
     return Trail(approval, lines, store.first_break(approval.pk))
 
 
@@ -101,11 +102,33 @@ def of_project(project_id: UUID, since: datetime, until: datetime) -> Iterator[T
         yield of(approval)
 
 
-def _names(stored: Sequence[Stored]) -> dict[str, str]:
-    """What the actors of events are called."""
-    ids: dict[str, list[str]] = {"person": [], "agent": []}
+def _for_whom(stored: Sequence[Stored]) -> list[str]:
+    """The actor that the request was for at each of these events; empty for those of a role."""
+    found, now = [], ""
     for one in stored:
-        kind, _, named = one.actor.partition(":")
+        match one.event:
+            case ApprovalRequested(assigned_to=user_id) | ApprovalAssigned(user_id=user_id):
+                now = f"person:{user_id}" if user_id else ""
+        found.append(now)
+    return found
+
+
+def _told(one: Stored, for_whom: str, names: Mapping[str, str]) -> tuple[str, str]:
+    """What an event says. What is for one person, nobody else decides but who stands in while that one is away."""
+    what, digest = _words(one.event)
+    is_stand_in = (
+        isinstance(one.event, ApprovalDecided) and one.actor.startswith("person:") and one.event.how == "person"
+    )
+    if is_stand_in and for_whom and one.actor != for_whom:
+        what += f", standing in for {names.get(for_whom, 'somebody')}"
+    return what, digest
+
+
+def _names(stored: Sequence[Stored]) -> dict[str, str]:
+    """What the actors of events, and whom the request was for, are called."""
+    ids: dict[str, list[str]] = {"person": [], "agent": []}
+    for actor in {one.actor for one in stored} | set(_for_whom(stored)):
+        kind, _, named = actor.partition(":")
         if named and kind in ids:
             ids[kind].append(named)
     people = User.objects.filter(pk__in=ids["person"]).values_list("pk", User.USERNAME_FIELD)

@@ -1,0 +1,89 @@
+"""Who is away now and later, who stands in, and what to know about it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from agents.models import Absence, Approval, Membership
+from agents.roles import DECIDING, Role, includes
+from agents.services import deciders
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """An absence of now or later. `stand_in_role`: None for who may not decide there any more.
+
+    `chained`: the stand-in is away in that time, too; `left`: for whom the person stands in then.
+    """
+
+    absence: Absence
+    is_now: bool
+    role: Role | None
+    stand_in_role: Role | None
+    chained: Sequence[Absence]
+    left: Sequence[Absence]
+
+    @property
+    def counts(self) -> bool:
+        """May the stand-in decide at all, and the other, too?"""
+        return self.role is not None and self.stand_in_role is not None
+
+    @property
+    def has_lesser_role(self) -> bool:
+        """May the stand-in decide less than the other?"""
+        return bool(self.role and self.stand_in_role and not includes(self.stand_in_role, self.role))
+
+
+def deciding(project_id: UUID) -> list[Membership]:
+    """The members who may decide in a project, by name; not those whose account is switched off. One query."""
+    found = Membership.objects.filter(project=project_id, role__in=DECIDING, user__is_active=True)
+    return sorted(found.select_related("user"), key=lambda one: one.user.get_username())
+
+
+def known(project_id: UUID, members: Sequence[Membership]) -> list[Away]:
+    """The absences of now and later, in the order in which they begin. `members`: who may decide. One query."""
+    found = Absence.objects.not_over().filter(project=project_id).select_related("user", "stand_in")
+    is_now = Exists(Absence.objects.now().filter(pk=OuterRef("pk")))
+    rows = list(found.annotate(is_now=is_now).order_by("since", "pk"))
+    roles = {one.user_id: Role(one.role) for one in members}
+    return [_away(one, rows, roles) for one in rows]
+
+
+def _away(one: Absence, rows: Sequence[Absence], roles: Mapping[UUID, Role]) -> Away:
+    meanwhile = [other for other in rows if _overlap(one, other)]
+    return Away(
+        absence=one,
+        is_now=bool(getattr(one, "is_now", False)),
+        role=roles.get(one.user_id),
+        stand_in_role=roles.get(one.stand_in_id),
+        chained=[other for other in meanwhile if other.user_id == one.stand_in_id],
+        left=[other for other in meanwhile if other.stand_in_id == one.user_id],
+    )
+
+
+def _overlap(one: Absence, other: Absence) -> bool:
+    begins_before = other.until is None or one.since < other.until
+    return begins_before and (one.until is None or other.since < one.until)
+
+
+def stood_in_for(user_id: UUID) -> Q:
+    """As a condition on requests: those for people for whom a person stands in now."""
+    away = Absence.objects.that_count().filter(
+        stand_in=user_id, user=OuterRef("assigned_to_id"), project=OuterRef("project_id")
+    )
+    return Q(assigned_to__isnull=False) & Q(Exists(away))
+
+
+def people_stood_in_for(project_id: UUID, user_id: UUID) -> QuerySet[Absence, UUID]:
+    """For whom a person stands in now, in one project; a part of a query."""
+    return deciders.absences(project_id).filter(stand_in=user_id).values_list("user", flat=True)
+
+
+def of_request(approval: Approval) -> Absence | None:
+    """The absence, now, of whom a request is for by name, if somebody stands in. One query; none for a role's."""
+    if approval.assigned_to_id is None:
+        return None
+    found = deciders.absences(approval.project_id).filter(user=approval.assigned_to_id)
+    return found.select_related("user", "stand_in").first()
