@@ -51,7 +51,7 @@ class Filters:
     soon: bool = False
 
     def condition(self) -> Q:
-        """As a condition on requests."""
+        """As a condition on requests. One query for `for_me`, otherwise none."""
         wanted = {
             "session__root__user_id": self.mine,
             "risk": self.risk,
@@ -60,7 +60,7 @@ class Filters:
         }
         condition = Q(**{name: value for name, value in wanted.items() if value})
         if self.for_me:
-            condition &= Q(assigned_to=self.for_me) | absences.stood_in_for(self.for_me)
+            condition &= absences.put_to(self.for_me)
         if self.age:
             condition &= Q(created_at__lt=Now() - _AGES[Age(self.age)])
         return condition & Q(deadline_at__lt=Now() + SOON) if self.soon else condition
@@ -111,7 +111,9 @@ def pending(project_id: UUID, filters: Filters | None = None) -> QuerySet[Approv
 
 
 def listed(project_id: UUID, filters: Filters, limit: int) -> list[Approval]:
-    """The most urgent of them, for a list. Two queries: rows are wide, so only those that are shown are read."""
+    """The most urgent of them, for a list. Two queries, and that of its
+    filters: rows are wide, so only those that are shown are read.
+    """
     return _read(_open(project_id).filter(filters.condition()), limit)
 
 
@@ -148,8 +150,8 @@ def listed_after(project_id: UUID, filters: Filters, after: Mark | None, limit: 
 
 
 def counts(project_id: UUID, user_id: UUID) -> Counts:
-    """The counts beside the filters. One query."""
-    named = Q(assigned_to=user_id) | Q(assigned_to__in=absences.people_stood_in_for(project_id, user_id))
+    """The counts beside the filters. Two queries."""
+    named = absences.put_to(user_id)
     groups = list(
         _open(project_id)
         .order_by()

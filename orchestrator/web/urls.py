@@ -4,6 +4,7 @@ from django.urls import path
 
 from agents.lifecycle import RewindKind
 from orchestrator.web.views import (
+    absences,
     account,
     agents,
     approvals,
@@ -64,6 +65,8 @@ urlpatterns = [
     path("rules/new/", rules.new, name="new_rule"),
     path("rules/<uuid:rule_id>/", rules.show, name="rule"),
     path("rules/<uuid:rule_id>/revoke/", rules.revoke, name="revoke_rule"),
+    path("away/", absences.show, name="away"),
+    path("away/<uuid:absence_id>/end/", absences.end, name="end_absence"),
     path("memory/", memory.show, name="memory"),
     path("passages/<uuid:passage_id>/", sources.passage, name="passage"),
     path("sources/<uuid:source_id>/", sources.source, name="source"),

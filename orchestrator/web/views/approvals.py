@@ -19,6 +19,7 @@ from agents.interrupts import APPROVE, RESPOND, Form
 from agents.lifecycle import ApprovalStatus
 from agents.models import Approval
 from agents.roles import Role
+from agents.selectors import absences
 from agents.selectors import approvals as selectors
 from agents.selectors import people
 from orchestrator.actions import approvals, precedents, trails
@@ -224,6 +225,7 @@ def _request(
         "comparison": SimpleLazyObject(lambda: arguments.compare(approval, fields)),
         "is_open": is_pending and not (attempt and attempt.conflict),
         "obstacle": approvals.obstacle(person(request), approval) if is_pending else "",
+        "away": SimpleLazyObject(lambda: absences.of_request(approval)),
         "votes": SimpleLazyObject(lambda: _votes(approval)),
         "key": new_id(),
         "trail": SimpleLazyObject(lambda: trails.show(approval)),

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 from django.contrib.staticfiles import finders
+from django.utils import timezone
 
 from agents.actor import SYSTEM
 from agents.ids import new_id
 from agents.interrupts import Form
 from agents.lifecycle import RewindKind, RuleVerdict, SessionStatus, WaitKind
-from agents.models import Approval, ApprovalRule, Delivery, DeliveryAttempt, Membership, Webhook
+from agents.models import Approval, ApprovalRule, Delivery, DeliveryAttempt, Membership, User, Webhook
 from agents.policies.policy import Terms
 from agents.roles import Level, Role
-from agents.services import letters, policies, rewinds, rules, tokens
+from agents.services import absences, letters, policies, rewinds, rules, tokens
+from agents.services.absences import Leave
 from agents.services.conclusions import Decision
 from agents.services.decisions import decide
 from agents.services.letters import Reason
@@ -44,7 +46,7 @@ PAGES = (
     "session", "edit", "fork", "replay", "rollback", "held", "import",
     "policy", "edit policy", "rules", "rule", "new rule",
     "notifications", "webhooks", "webhook", "new webhook",
-    "memory", "memory search", "source", "system", "dead letters", "tokens", "sign in",
+    "memory", "memory search", "source", "away", "system", "dead letters", "tokens", "sign in",
     "not found",
 )  # fmt: skip
 SHELF = {
@@ -97,6 +99,7 @@ def addresses(site, trace):
     tokens.revoke(revoked.pk, by=site.user)
     tokens.make(site.user, "Deploy gate", seconds=None)
     webhook = make_webhooks(site, approval)
+    make_absences(site)
     tabs = {tab: f"/missions/{mission.pk}/?tab={tab}" for tab in ("messages", "tools", "sources")}
     return tabs | {
         "now": "/", "now filtered": "/?status=waiting", "missions": "/missions/", "mission": f"/missions/{mission.pk}/",
@@ -110,7 +113,7 @@ def addresses(site, trace):
         "notifications": "/notifications/", "webhooks": "/webhooks/", "webhook": f"/webhooks/{webhook.pk}/",
         "new webhook": "/webhooks/new/",
         "rules": "/rules/", "rule": f"/rules/{rule.pk}/", "new rule": f"/rules/new/?from={approval.pk}",
-        "tokens": "/account/tokens/", "system": "/system/", "dead letters": "/system/letters/?all=1",
+        "tokens": "/account/tokens/", "away": "/away/", "system": "/system/", "dead letters": "/system/letters/?all=1",
         "held": f"/agents/{held.pk}/", "import": "/agents/import/", "sign in": "/login/", "not found": "/nothing/",
     }  # fmt: skip
 
@@ -186,6 +189,20 @@ def make_webhooks(site, approval) -> Webhook:
         DeliveryAttempt.objects.create(delivery=delivery, number=1, code=500, milliseconds=12, answer="<no>" * 200)
         DeliveryAttempt.objects.create(delivery=delivery, number=2, error="It did not answer within 10 seconds.")
     return made
+
+
+def make_absences(site) -> None:
+    """Who looks is away and stands in; another is away, too, and a third will be."""
+    olga, ada = (User.objects.get(username=name) for name in ("olga", "ada"))
+    late = timezone.now() + timedelta(days=3)
+    long = make_member(site.project, Role.APPROVER, "somebody.with.a.rather.long.name@example.org")
+    for user, stand_in, since in (
+        (site.user, ada, None),
+        (ada, long, None),
+        (olga, site.user, None),
+        (long, olga, late),
+    ):
+        absences.begin(site.project.pk, Leave(user.pk, stand_in.pk, since, late + timedelta(days=9)), by=site.user)
 
 
 def fail_for_good(*sessions) -> None:
