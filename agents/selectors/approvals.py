@@ -38,8 +38,8 @@ class Filters:
     """Which requests are listed; what is empty does not count.
 
     `mine` holds the person whose missions count, `for_me` the one who was asked by name, or who stands in for whom was;
-    `agent` is the type of the
-    agent that asks; `age` is how old they are at least; `soon`: those whose deadline is within the hour.
+    `agent` is the type of the agent that asks; `age` is how old they are at least; `soon`: those whose deadline is
+    within the hour.
     """
 
     mine: UUID | None = None
