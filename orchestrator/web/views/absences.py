@@ -18,10 +18,10 @@ from agents.roles import Role
 from agents.selectors import absences as selectors
 from agents.selectors.absences import Away
 from orchestrator.actions import absences
+from orchestrator.statuses import status_of
 from orchestrator.web import absence_words
 from orchestrator.web.absence_form import AbsenceForm
 from orchestrator.web.chrome import Chrome, enter, person
-from orchestrator.web.errors import status_of
 from orchestrator.web.forms import parse_id
 from orchestrator.web.render import render_page
 

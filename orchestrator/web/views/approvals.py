@@ -19,9 +19,8 @@ from agents.interrupts import APPROVE, RESPOND, Form
 from agents.lifecycle import ApprovalStatus
 from agents.models import Approval
 from agents.roles import Role
-from agents.selectors import absences
+from agents.selectors import absences, people
 from agents.selectors import approvals as selectors
-from agents.selectors import people
 from orchestrator.actions import approvals, precedents, trails
 from orchestrator.statuses import status_of
 from orchestrator.web import approval_filters, arguments, whole_arguments, words
