@@ -53,7 +53,7 @@ bench: $(VENV)/.installed-dev $(NODE_DEV)  ## figures of this machine
 	$(PY) -m benchmarks $(ARGS)
 
 faults: $(VENV)/.installed-dev  ## 20 minutes of kills, freezes and lost messages; SEED=7 for the same again
-	QUEENRIGHT_TEST_POINTS="all levels" $(PY) -m pytest --numprocesses $(PROCESSES) --dist loadgroup tests/faults/test_points.py
+	QUEENRIGHT_TEST_POINTS="all levels" $(PY) -m pytest --numprocesses $(PROCESSES) --dist loadgroup tests/faults/test_points.py tests/faults/test_clerks.py
 	$(PY) -m tests.faults --seconds 1200 --least 200 $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 clean:  ## remove what was installed and built; with DATA=1 what was kept, too

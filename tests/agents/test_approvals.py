@@ -10,6 +10,7 @@ from agents.actor import Actor
 from agents.errors import AlreadyDecided, InvalidInput, NotFound, StaleVersion
 from agents.events import store
 from agents.events.digests import digest
+from agents.ids import derived_id
 from agents.lifecycle import ApprovalStatus, Risk, SessionStatus, WaitKind
 from agents.models import AgentSession, Approval, AuditEntry, SessionWait
 from agents.roles import Role
@@ -134,6 +135,27 @@ def test_a_stopped_agent_takes_its_request_back(approval):
     assert (approval.status, approval.reason) == (ApprovalStatus.WITHDRAWN, "Enough")
     with pytest.raises(AlreadyDecided, match="Withdrawn by the system"):
         decisions.decide(approval.pk, Decision("approve"), by=make_member(approval.project), version=1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_decision_before_the_wait_is_stored_finds_nothing_and_one_after_it_wakes_the_agent():
+    """Request, wait and rest of the agent are stored together: nobody can answer one without the others."""
+    mission = running(make_mission())
+    approve = partial(
+        decisions.decide,
+        derived_id(mission.pk, "approval", "i1", 0),
+        Decision("approve"),
+        by=make_member(mission.project),
+        version=1,
+    )
+    with transaction.atomic():
+        ask(mission)
+        (outcome,) = at_once(approve)
+        assert isinstance(outcome, NotFound)
+    assert AgentSession.objects.get(pk=mission.pk).status == SessionStatus.WAITING_APPROVAL
+    assert approve().status == ApprovalStatus.APPROVED
+    assert SessionWait.objects.get().answered_at is not None
+    assert AgentSession.objects.get(pk=mission.pk).status == SessionStatus.QUEUED
 
 
 @pytest.mark.django_db(transaction=True)

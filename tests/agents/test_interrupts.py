@@ -18,7 +18,7 @@ INBOX = {
     "config": {"allow_ignore": True, "allow_respond": True, "allow_edit": True, "allow_accept": True},
     "description": "Mail to *Ada*",
 }
-BATCH = {
+BATCH: dict[str, list[dict[str, Any]]] = {
     "action_requests": [
         {"name": "pay", "args": {"cents": 5}, "description": "Pay five"},
         {"name": "mail", "args": {"to": "ada"}},
