@@ -16,13 +16,13 @@ from tests.agent_types import Brief
 from tests.factories import make_mission
 
 
-def start(tool: str = "leave_trace") -> str:
-    """Start a mission of 1 + 2 + 4 + 8 agents whose workers each leave one trace."""
+def start(tool: str, below: list[int]) -> str:
+    """Start a mission with so many agents below each one, level by level, whose workers each leave one trace."""
     mission = make_mission(
         Project.objects.get(),
         User.objects.get(),
         level=Level.QUEEN,
-        run_input=Brief(below=(2, 2, 2), tool=tool).model_dump(mode="json"),
+        run_input=Brief(below=tuple(below), tool=tool).model_dump(mode="json"),
     )
     return str(mission.pk)
 

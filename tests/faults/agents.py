@@ -67,6 +67,11 @@ def note(what: str, caller: Caller, arguments: Trace) -> None:
         os.close(file)
 
 
+def know(caller: Caller, arguments: Trace) -> None:
+    """Take a call that may be known already."""
+    (Path(os.environ[WORLD]) / KNOWN / f"{arguments.name} {caller.execution_id}").touch()
+
+
 def change_world(caller: Caller, arguments: Trace) -> dict[str, Any]:
     """Leave a line, some time after the start and some time before the end: deaths come between."""
     pause = float(os.environ[PAUSE])
@@ -80,7 +85,7 @@ def change_world(caller: Caller, arguments: Trace) -> dict[str, Any]:
 def change_world_once(caller: Caller, arguments: Trace) -> dict[str, Any]:
     """The same in a world that knows each call by its id, and takes it once."""
     time.sleep(float(os.environ[PAUSE]))
-    (Path(os.environ[WORLD]) / KNOWN / f"{arguments.name} {caller.execution_id}").touch()
+    know(caller, arguments)
     time.sleep(float(os.environ[PAUSE]))
     return {"name": arguments.name}
 

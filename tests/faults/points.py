@@ -35,7 +35,7 @@ from memory import embedders
 from orchestrator import sweeper
 from orchestrator.postgresql.base import DatabaseWrapper
 from orchestrator.runtime import runner
-from tests.faults import checks, people, thinkers
+from tests.faults import agents, checks, people, thinkers
 from tests.faults.agents import WORLD, make_world
 from tests.faults.plays import PLAYS, Play, Thought
 
@@ -43,7 +43,10 @@ T = TypeVar("T")
 
 
 class Points:
-    """Counts the commits of this process, in whichever thread, and kills it at one of them."""
+    """Counts the commits and effects of this process, in whichever thread, and kills it at one of them.
+
+    Who dies before each of them has died in every state of database and world that there is in between.
+    """
 
     def __init__(self, dies_at: int, side: str, since: Callable[[], object] | None = None) -> None:
         """`side`: before or after. Those count that come when `since` holds."""
@@ -52,7 +55,7 @@ class Points:
         self._lock = Lock()
 
     def passing(self, commit: Callable[[], T]) -> T:
-        """Commit, and die if it is time."""
+        """Commit or have an effect, and die if it is time."""
         with self._lock:
             self._passed += self._since is None or bool(self._since())
             is_last = self._passed == self._dies_at
@@ -64,7 +67,8 @@ class Points:
         return done
 
     def watch(self) -> None:
-        """Stand at all three ways to a commit: of Django's transactions, its single statements, and the saver's."""
+        """Stand at both changes of the world, and at all ways to a commit: of Django's transactions, its single
+        statements, and the saver's."""
         commit, rows, passing = DatabaseWrapper.commit, Statement.rows, self.passing
 
         def committing(wrapper: DatabaseWrapper) -> None:
@@ -78,6 +82,11 @@ class Points:
         patch.object(DatabaseWrapper, "commit", committing).start()
         patch.object(Statement, "rows", writing).start()
         connection_created.connect(self._stand_by, weak=False)
+        for effect in (agents.note, agents.know):
+            patch.object(agents, effect.__name__, self._before(effect)).start()
+
+    def _before(self, effect: Callable[..., None]) -> Callable[..., None]:
+        return lambda *given: self.passing(lambda: effect(*given))
 
     def _stand_by(self, connection: Any, **kwargs: Any) -> None:
         if self._executing not in connection.execute_wrappers:

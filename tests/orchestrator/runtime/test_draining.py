@@ -87,11 +87,11 @@ def test_sigterm_hands_back_long_before_the_lease_runs_out(tmp_path):
     with running_stack(
         QUEENRIGHT_AGENT_MODULES="tests.agent_types",
         QUEENRIGHT_LEASE_SECONDS="600",
-        QUEENRIGHT_TEST_PAUSE="6",
+        QUEENRIGHT_TEST_PAUSE="4",
         **{TRACE: str(trace)},
     ) as stack:
-        mission = Mission(stack, trace)
-        eventually(lambda: mission.state()["workers"] == ["running"] * 8)
+        mission = Mission(stack, trace, below=(1, 1, 2))
+        eventually(lambda: mission.state()["workers"] == ["running"] * 2)
         old = stack.pid("workers")
         os.kill(old, signal.SIGTERM)
         stack.wait_for(lambda: stack.pids.get("workers") not in {old, None}, "another worker")
