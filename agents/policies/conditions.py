@@ -103,7 +103,7 @@ class Argument(Part):
             raise ValueError(f"“{self.comparison}” needs no value")
         if not is_storable(value):
             raise ValueError("it has a character that cannot be stored")
-        if not _is_finite(value):
+        if not is_finite(value):
             raise ValueError("it has a number that is none")
         return self
 
@@ -199,12 +199,12 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _is_finite(value: Any) -> bool:
+def is_finite(value: Any) -> bool:
     """Is each number in a JSON value one that JSON has?"""
     if isinstance(value, dict):
-        return all(map(_is_finite, value.values()))
+        return all(map(is_finite, value.values()))
     if isinstance(value, list):
-        return all(map(_is_finite, value))
+        return all(map(is_finite, value))
     return not isinstance(value, float) or isfinite(value)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from agents.lifecycle import RuleVerdict
-from agents.policies.conditions import LONGEST, Argument, Comparison
+from agents.policies.conditions import LONGEST, Argument, Comparison, is_finite
 from agents.policies.parts import EACH
 
 LEAST = 5  # decisions alike
@@ -88,5 +88,5 @@ def plain(arguments: Mapping[str, Any], above: str = "", depth: int = 0) -> Iter
         at = f"{above}{name}"
         if isinstance(value, Mapping):
             yield from plain(value, f"{at}.", depth + 1) if depth < _DEEPEST else ()
-        elif not isinstance(value, list) and len(at) <= LONGEST and len(str(value)) <= LONGEST:
+        elif not isinstance(value, list) and len(at) <= LONGEST and len(str(value)) <= LONGEST and is_finite(value):
             yield at, value

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q
 
 from agents.models import Absence, Approval, Membership
-from agents.roles import DECIDING, Role, includes
+from agents.roles import Role, includes
 from agents.services import deciders
 
 
@@ -34,12 +34,6 @@ class Away:
     def has_lesser_role(self) -> bool:
         """May the stand-in decide less than the other?"""
         return bool(self.role and self.stand_in_role and not includes(self.stand_in_role, self.role))
-
-
-def deciding(project_id: UUID) -> list[Membership]:
-    """The members who may decide in a project, by name; not those whose account is switched off. One query."""
-    found = Membership.objects.filter(project=project_id, role__in=DECIDING, user__is_active=True)
-    return sorted(found.select_related("user"), key=lambda one: one.user.get_username())
 
 
 def known(project_id: UUID, members: Sequence[Membership]) -> list[Away]:

@@ -13,7 +13,7 @@ from agents.models import Absence, Approval, AuditEntry, Membership
 from agents.policies.policy import Terms
 from agents.roles import Role
 from agents.selectors import absences as selectors
-from agents.selectors import approvals
+from agents.selectors import approvals, people
 from agents.selectors.approvals import Filters
 from agents.services import absences, attention, decisions, trails
 from agents.services.absences import Leave
@@ -317,7 +317,7 @@ def test_nobody_passes_on_or_gets_what_they_lost(project, ada, bob, who, loss):
     assert approvals.listed(project.pk, Filters(for_me=bob.pk), 9) == []
     assert approvals.counts(project.pk, bob.pk).for_me == 0
     if who == "bob" or loss != "membership":
-        (told,) = selectors.known(project.pk, selectors.deciding(project.pk))
+        (told,) = selectors.known(project.pk, people.deciders(project.pk))
         assert not told.counts
 
 
@@ -326,7 +326,7 @@ def test_a_stand_in_has_no_more_than_their_own_role(project, bob, carol):
     away(project, carol, bob)
     with pytest.raises(Forbidden, match="needs the role admin"):
         decide(approval, bob)
-    (told,) = selectors.known(project.pk, selectors.deciding(project.pk))
+    (told,) = selectors.known(project.pk, people.deciders(project.pk))
     assert told.has_lesser_role and told.counts
 
 
@@ -383,7 +383,7 @@ def test_what_is_known_of_an_absence_names_the_chain_from_both_sides(project, ad
     away(project, bob, carol, since=2 * HOUR, until=4 * HOUR)
     first = away(project, ada, bob, until=3 * HOUR)
     away(project, ada, bob, since=5 * HOUR)
-    told = {one.absence.pk: one for one in selectors.known(project.pk, selectors.deciding(project.pk))}
+    told = {one.absence.pk: one for one in selectors.known(project.pk, people.deciders(project.pk))}
     chained = [pk for pk, one in told.items() if one.chained]
     assert chained == [first.pk]
     assert [one.user for one in told[first.pk].chained] == [bob]

@@ -16,6 +16,7 @@ from agents.ids import new_id
 from agents.models import Absence
 from agents.roles import Role
 from agents.selectors import absences as selectors
+from agents.selectors import people
 from agents.selectors.absences import Away
 from orchestrator.actions import absences
 from orchestrator.statuses import status_of
@@ -45,7 +46,7 @@ def show(request: HttpRequest) -> HttpResponse:
 
 def _tell(request: HttpRequest, chrome: Chrome, made: Absence) -> None:
     """Say what has been arranged, and what does not go without saying about it."""
-    found = selectors.known(chrome.project.pk, selectors.deciding(chrome.project.pk))
+    found = selectors.known(chrome.project.pk, people.deciders(chrome.project.pk))
     for one in found:
         if one.absence.pk == made.pk:
             messages.success(request, absence_words.begun(one, chrome.user))
@@ -64,7 +65,7 @@ def end(request: HttpRequest, absence_id: UUID) -> HttpResponse:
 
 
 def _page(request: HttpRequest, chrome: Chrome, form: AbsenceForm, status: int = HTTPStatus.OK) -> HttpResponse:
-    members = selectors.deciding(chrome.project.pk)
+    members = people.deciders(chrome.project.pk)
     found = selectors.known(chrome.project.pk, members)
     mine = chrome.user.pk
     others = [one for one in found if mine not in (one.absence.user_id, one.absence.stand_in_id)]

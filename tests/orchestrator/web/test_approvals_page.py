@@ -248,7 +248,7 @@ def test_the_page_takes_as_many_queries_for_many_requests_as_for_one(
     page, project, approver, approval, django_assert_max_num_queries
 ):
     page.get("/approvals/")
-    with django_assert_max_num_queries(25) as one:
+    with django_assert_max_num_queries(26) as one:
         page.get("/approvals/")
     for _ in range(12):
         ask(make_mission(project, approver))

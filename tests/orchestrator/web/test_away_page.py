@@ -226,7 +226,7 @@ def test_addresses_take_only_their_methods(page):
 def test_a_request_says_who_is_away_and_who_stands_in(page, project, approver, bob):
     approval = for_person(project, bob)
     address = f"/approvals/{approval.pk}/"
-    assert "is away" not in text(page.get(address))
+    assert "bob is away" not in text(page.get(address))
     until = timezone.now() + timedelta(days=1)
     away(project, bob, approver, until=until)
     shown = text(page.get(address))
@@ -237,7 +237,7 @@ def test_a_request_says_who_is_away_and_who_stands_in(page, project, approver, b
     assert "you stand in" in page.get(f"{address}?r=verdict").content.decode()
     decide(page, approval)
     shown = text(page.get(address))
-    assert "approved with edits, standing in for bob" in shown and "is away until" not in shown
+    assert "approved with edits, standing in for bob" in shown and "bob is away" not in shown
 
 
 def test_what_is_for_me_holds_what_i_stand_in_for(page, project, approver, bob):
