@@ -9,9 +9,11 @@ from agents.models import Membership
 from agents.roles import Level, Role
 from agents.services import decisions
 from agents.services.conclusions import Decision
+from orchestrator.realtime import feed
 from tests.factories import make_member, make_mission
 from tests.orchestrator.web.situations import ask, delegate, end, run, say
 from tests.servers import cut_redis_connections
+from tests.stack import eventually
 
 
 def live(page: Page) -> Page:
@@ -92,13 +94,19 @@ def test_one_change_costs_one_fetch_of_what_it_concerns(site, mission):
 
 def test_a_hidden_tab_fetches_nothing_but_counts_and_comes_back_with_one_fetch(site, mission):
     (one,) = delegate(run(mission), Level.ARCHITECT, "one")
-    page = live(site.open(f"/missions/{mission.pk}/"))
+    page = site.open(f"/missions/{mission.pk}/")
+    heard: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: heard.append(str(frame))))
+    page.reload()
+    live(page)
     hide(page, True)
     seen = fetches(page)
     for number in range(5):
         say(run(one) if number == 0 else one, f"Step {number}")
     ask(one)
     expect(page).to_have_title(re.compile(r"^\(1\) "))
+    latest = feed.cursor(mission.project_id)
+    eventually(lambda: page.wait_for_timeout(20) or any(latest in frame for frame in heard))
     assert seen == []
     hide(page, False)
     expect(row(page, one)).to_contain_text("Needs a human")
