@@ -1,5 +1,6 @@
 """Who may see and do what. What is not yours looks like what is not there."""
 
+from typing import TypeVar
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -18,6 +19,8 @@ from agents.models import (
 )
 from agents.roles import Role, includes
 
+OfProject = TypeVar("OfProject", AgentSession, Approval, ApprovalRule, Webhook, Absence)
+
 
 def projects_for(user: User) -> QuerySet[Project]:
     """The projects that a person belongs to."""
@@ -35,11 +38,7 @@ def project_for(user: User, project_id: UUID, *, role: Role = Role.VIEWER) -> Pr
 
 def session_for(user: User, session_id: UUID, *, role: Role = Role.VIEWER) -> AgentSession:
     """The session, if the person has `role` in its project. Raises NotFound or Forbidden."""
-    session = AgentSession.objects.select_related("project", "root", "current_run").filter(pk=session_id).first()
-    if session is None:
-        raise NotFound
-    _check(user, session.project_id, role)
-    return session
+    return _one(AgentSession.objects.select_related("project", "root", "current_run").filter(pk=session_id), user, role)
 
 
 def mission_for(user: User, mission_id: UUID, *, role: Role = Role.VIEWER) -> AgentSession:
@@ -52,38 +51,23 @@ def mission_for(user: User, mission_id: UUID, *, role: Role = Role.VIEWER) -> Ag
 
 def approval_for(user: User, approval_id: UUID, *, role: Role = Role.VIEWER) -> Approval:
     """The approval, likewise."""
-    approval = Approval.objects.select_related("session", "project", "wait").filter(pk=approval_id).first()
-    if approval is None:
-        raise NotFound
-    _check(user, approval.project_id, role)
-    return approval
+    return _one(Approval.objects.select_related("session", "project", "wait").filter(pk=approval_id), user, role)
 
 
 def rule_for(user: User, rule_id: UUID, *, role: Role = Role.VIEWER) -> ApprovalRule:
     """The rule that decides requests, likewise."""
-    rule = ApprovalRule.objects.select_related("owner", "project", "revoked_by").filter(pk=rule_id).first()
-    if rule is None:
-        raise NotFound
-    _check(user, rule.project_id, role)
-    return rule
+    return _one(ApprovalRule.objects.select_related("owner", "project", "revoked_by").filter(pk=rule_id), user, role)
 
 
 def webhook_for(user: User, webhook_id: UUID, *, role: Role = Role.ADMIN) -> Webhook:
     """The webhook, likewise, to admins; one that was removed is not there."""
     found = Webhook.objects.select_related("project", "made_by").filter(pk=webhook_id, removed_at__isnull=True)
-    if (webhook := found.first()) is None:
-        raise NotFound
-    _check(user, webhook.project_id, role)
-    return webhook
+    return _one(found, user, role)
 
 
 def absence_for(user: User, absence_id: UUID, *, role: Role = Role.VIEWER) -> Absence:
     """The absence, likewise."""
-    absence = Absence.objects.select_related("user", "stand_in", "project").filter(pk=absence_id).first()
-    if absence is None:
-        raise NotFound
-    _check(user, absence.project_id, role)
-    return absence
+    return _one(Absence.objects.select_related("user", "stand_in", "project").filter(pk=absence_id), user, role)
 
 
 def letter_for(user: User, letter_id: UUID, *, role: Role = Role.VIEWER) -> DeadLetter:
@@ -106,6 +90,15 @@ def role_in(user: User, project_id: UUID) -> Role | None:
     """The person's role in a project; None for strangers."""
     role = Membership.objects.filter(user=user, project_id=project_id).values_list("role", flat=True).first()
     return Role(role) if role else None
+
+
+def _one(found: QuerySet[OfProject], user: User, role: Role) -> OfProject:
+    """The row of a project in which the person has `role`. Raises NotFound, Forbidden."""
+    row = found.first()
+    if row is None:
+        raise NotFound
+    _check(user, row.project_id, role)
+    return row
 
 
 def _check(user: User, project_id: UUID, wanted: Role) -> None:

@@ -85,7 +85,7 @@ CONCERNS: dict[str, list[Request]] = {
             "send_letter",
             "The contract of employment is to be signed.",
             "Hire a designer",
-            {"address": "Ana Ruiz", "subject": "Contract"},
+            {"address": "The applicant", "subject": "Contract"},
         ),
         (
             "send_mail",

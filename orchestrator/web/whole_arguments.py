@@ -9,7 +9,7 @@ from agents.errors import InvalidInput
 from agents.interrupts import EDIT, Form
 from agents.models import Approval, Vote
 from orchestrator.actions.json_text import parse_json
-from orchestrator.web import arguments
+from orchestrator.web import arguments, words
 from orchestrator.web.typed_form import unified
 
 TEXT = "json"  # names in the form
@@ -86,7 +86,7 @@ def agreed(approval: Approval, vote: Vote) -> list[arguments.Comparison]:
 
 
 def _short(value: Any) -> str:
-    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return "" if value is None else words.as_text(value)
 
 
 def _typed(form: Mapping[str, Any], proposed: str) -> str:
