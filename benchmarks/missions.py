@@ -32,12 +32,11 @@ def at_rest(project: Project, user: User, status: SessionStatus, **given: Any) -
     It has been so for an hour.
     """
     pk = new_id()
-    place = {"level": Level.SPECIALIST, "root_id": pk, "space_id": pk} | given
+    place = {"level": Level.SPECIALIST, "root_id": pk, "space_id": pk, "agent_type": "bench.asks"} | given
     return AgentSession(
         pk=pk,
         project=project,
         user=user,
-        agent_type="bench.asks",
         name="at rest",
         status=status,
         moved_at=timezone.now() - timedelta(hours=1),

@@ -2,7 +2,10 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from math import ceil
 from typing import Any
 
 from celery import current_app
@@ -19,16 +22,18 @@ TIDY = "queenright.tidy"
 PRUNE = "queenright.prune"
 SNAPSHOT = "queenright.snapshot"
 PRECEDENTS = "queenright.precedents"
-CROWD = 10  # sessions that one message tells of
+MOST_MESSAGES = 10  # that one ring sends
+
+_held: ContextVar[Counter[Level] | None] = ContextVar("held", default=None)
 
 
 def ring(level: Level, times: int = 1) -> None:
     """Tell the workers of `level` that so many sessions are queued. A lost message is rung again by the sweeper.
 
-    Of a crowd one message tells `CROWD` at a time, and whoever hears it rings for the others: few hold up who rings,
-    and none is long in the hands of a worker that is busy.
+    Of a crowd each message tells of a share, and whoever hears it rings for the rest of that: who rings is not held up
+    by workers that it has woken already.
     """
-    share = CROWD if times > CROWD else 1
+    share = max(ceil(times / MOST_MESSAGES), 1)
     try:
         for rung in range(0, times, share):
             arguments = [level, min(share, times - rung)]
@@ -49,5 +54,25 @@ def ring_for(recorded: Sequence[Recorded]) -> None:
         for item in recorded
         if isinstance(item.event, SessionCreated | SessionMoved) and item.event.status == SessionStatus.QUEUED
     )
+    held = _held.get()
+    if held is not None:
+        held.update(levels)
+        return
     for level, times in levels.items():
         ring(level, times)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Ring at the end, also of an error, for all sessions that this thread queues meanwhile in several transactions.
+
+    Those of the first would be run while the next is written, and take the processor and the rows' pages from it.
+    """
+    queued: Counter[Level] = Counter()
+    token = _held.set(queued)
+    try:
+        yield
+    finally:
+        _held.reset(token)
+        for level, times in queued.items():
+            ring(level, times)

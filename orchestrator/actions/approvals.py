@@ -34,6 +34,7 @@ from agents.services import (
     viewing,
 )
 from agents.services.conclusions import Decision
+from orchestrator import dispatch
 from orchestrator.runtime.agent_types import agent_type
 from orchestrator.runtime.guard import caller_of
 from orchestrator.tools.registry import tool_named
@@ -96,8 +97,9 @@ def decide_many(
     versions = dict(wanted)
     outcomes: dict[UUID, DecisionOutcome] = {}
     remaining = iter(versions.items())
-    while some := dict(islice(remaining, TOGETHER)):
-        outcomes |= _decide_some(user, some, verdict, reason, key)
+    with dispatch.held():
+        while some := dict(islice(remaining, TOGETHER)):
+            outcomes |= _decide_some(user, some, verdict, reason, key)
     return [outcomes[pk] for pk in versions]
 
 
