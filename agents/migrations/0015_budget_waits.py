@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agents', '0001_squashed_0014'),
+        ('agents', '0014_pauses'),
     ]
 
     operations = [

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('agents', '0001_squashed_0014'),
+        ('agents', '0001_initial'),
     ]
 
     operations = [

@@ -1,4 +1,4 @@
-"""All tables in one step: Django renders the models anew for each operation, and the steps have six times as many."""
+"""All tables in one step: Django renders the models anew for each operation, and the steps have eight times as many."""
 
 import agents.ids
 import agents.lifecycle
@@ -6,6 +6,7 @@ import agents.models.events
 import agents.models.sessions
 import agents.models.states
 import agents.models.upkeep
+import agents.roles
 import agents.words
 import django.contrib.auth.models
 import django.contrib.auth.validators
@@ -56,7 +57,7 @@ JOIN agent_values value ON value.space_id = session.space_id AND value.hash = it
 
 class Migration(migrations.Migration):
 
-    replaces = [('agents', '0001_initial'), ('agents', '0002_time_travel'), ('agents', '0003_checkpoint_names'), ('agents', '0004_fork_bases'), ('agents', '0005_stored_by_item'), ('agents', '0006_damage'), ('agents', '0007_pruning'), ('agents', '0008_lean_states'), ('agents', '0009_event_store'), ('agents', '0010_resilience'), ('agents', '0011_control'), ('agents', '0012_details_and_batches'), ('agents', '0013_coordination'), ('agents', '0014_pauses')]
+    replaces = [('agents', '0001_initial'), ('agents', '0002_time_travel'), ('agents', '0003_checkpoint_names'), ('agents', '0004_fork_bases'), ('agents', '0005_stored_by_item'), ('agents', '0006_damage'), ('agents', '0007_pruning'), ('agents', '0008_lean_states'), ('agents', '0009_event_store'), ('agents', '0010_resilience'), ('agents', '0011_control'), ('agents', '0012_details_and_batches'), ('agents', '0013_coordination'), ('agents', '0014_pauses'), ('agents', '0015_budget_waits'), ('agents', '0016_approval_desk'), ('agents', '0017_api_tokens'), ('agents', '0018_notifications')]
 
     initial = True
 
@@ -356,6 +357,146 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Absence',
+            fields=[
+                ('absence_id', models.UUIDField(default=agents.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('until', models.DateTimeField(null=True)),
+                ('ended_at', models.DateTimeField(null=True)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='absences', to='agents.project')),
+                ('stand_in', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='absences', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'db_table': 'absences',
+                'indexes': [models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['project', 'user'], name='absence_open')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('user', models.F('stand_in')), _negated=True), name='absence_other'), models.CheckConstraint(condition=models.Q(('until__isnull', True), ('until__gt', models.F('since')), _connector='OR'), name='absence_time')],
+            },
+        ),
+        migrations.CreateModel(
+            name='ApprovalRule',
+            fields=[
+                ('rule_id', models.UUIDField(default=agents.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('name', models.TextField()),
+                ('tool_name', models.TextField()),
+                ('verdict', models.TextField(choices=[('approve', 'Approve'), ('reject', 'Reject')])),
+                ('conditions', models.JSONField(db_default={}, default=dict)),
+                ('reason', models.TextField(db_default='', default='')),
+                ('hits', models.IntegerField(db_default=0, default=0)),
+                ('last_hit_at', models.DateTimeField(null=True)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('expires_at', models.DateTimeField(null=True)),
+                ('revoked_at', models.DateTimeField(null=True)),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='approval_rules', to=settings.AUTH_USER_MODEL)),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='approval_rules', to='agents.project')),
+                ('revoked_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'db_table': 'approval_rules',
+                'indexes': [models.Index(condition=models.Q(('revoked_at__isnull', True)), fields=['project', 'tool_name'], name='rule_in_force')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('verdict__in', ['approve', 'reject'])), name='rule_verdict'), models.CheckConstraint(condition=models.Q(models.Q(('verdict', agents.lifecycle.RuleVerdict['REJECT']), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='rule_reason'), models.CheckConstraint(condition=models.Q(('expires_at__isnull', True), ('expires_at__gt', models.F('created_at')), _connector='OR'), name='rule_expiry')],
+            },
+        ),
+        migrations.CreateModel(
+            name='PolicyVersion',
+            fields=[
+                ('version_id', models.UUIDField(default=agents.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('number', models.IntegerField()),
+                ('document', models.JSONField(db_default={}, default=dict)),
+                ('note', models.TextField(db_default='', default='')),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('made_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='policies', to='agents.project')),
+            ],
+            options={
+                'db_table': 'policy_versions',
+                'constraints': [models.UniqueConstraint(fields=('project', 'number'), name='policy_number'), models.CheckConstraint(condition=models.Q(('number__gte', 1)), name='policy_number_positive')],
+            },
+        ),
+        migrations.CreateModel(
+            name='ApiToken',
+            fields=[
+                ('token_id', models.UUIDField(default=agents.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('name', models.TextField()),
+                ('prefix', models.TextField()),
+                ('hash', models.TextField(unique=True)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('expires_at', models.DateTimeField(null=True)),
+                ('last_used_at', models.DateTimeField(null=True)),
+                ('revoked_at', models.DateTimeField(null=True)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'db_table': 'api_tokens',
+                'indexes': [models.Index(fields=['user', '-created_at'], name='token_by_user')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='token_name'), models.CheckConstraint(condition=models.Q(('expires_at__isnull', True), ('expires_at__gt', models.F('created_at')), _connector='OR'), name='token_expiry')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Mailbox',
+            fields=[
+                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='mailbox', serialize=False, to=settings.AUTH_USER_MODEL)),
+                ('address', models.TextField(db_default='', default='')),
+                ('next_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+            ],
+            options={
+                'db_table': 'notice_mailboxes',
+            },
+        ),
+        migrations.CreateModel(
+            name='NoticeChoice',
+            fields=[
+                ('choice_id', models.UUIDField(default=agents.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('channel', models.TextField(choices=[('browser', 'Browser'), ('mail', 'Mail'), ('webhook', 'Webhook')])),
+                ('occasion', models.TextField(choices=[('asked', 'Asked'), ('assigned', 'Assigned'), ('reminded', 'Reminded'), ('escalated', 'Escalated'), ('nearly_due', 'Nearly due'), ('expired', 'Expired'), ('decided', 'Decided'), ('test', 'Test')])),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='agents.project')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notice_choices', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'db_table': 'notice_choices',
+                'constraints': [models.UniqueConstraint(fields=('project', 'user', 'channel', 'occasion'), name='notice_choice_once'), models.CheckConstraint(condition=models.Q(('channel__in', [agents.words.Channel['BROWSER'], agents.words.Channel['MAIL']]), models.Q(('occasion', agents.words.Occasion['TEST']), _negated=True)), name='notice_choice_channel'), models.CheckConstraint(condition=models.Q(('occasion__in', ['asked', 'assigned', 'reminded', 'escalated', 'nearly_due', 'expired', 'decided', 'test'])), name='notice_choice_occasion')],
+            },
+        ),
+        migrations.CreateModel(
+            name='PushSubscription',
+            fields=[
+                ('subscription_id', models.UUIDField(default=agents.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('endpoint', models.TextField(unique=True)),
+                ('key', models.TextField()),
+                ('auth', models.TextField()),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='push_subscriptions', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'db_table': 'push_subscriptions',
+            },
+        ),
+        migrations.CreateModel(
+            name='Webhook',
+            fields=[
+                ('webhook_id', models.UUIDField(default=agents.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('name', models.TextField()),
+                ('url', models.TextField()),
+                ('occasions', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(choices=[('asked', 'Asked'), ('assigned', 'Assigned'), ('reminded', 'Reminded'), ('escalated', 'Escalated'), ('nearly_due', 'Nearly due'), ('expired', 'Expired'), ('decided', 'Decided'), ('test', 'Test')]), size=None)),
+                ('with_arguments', models.BooleanField(db_default=False, default=False)),
+                ('secret_kind', models.TextField()),
+                ('secret', models.BinaryField()),
+                ('old_secret_kind', models.TextField(db_default='', default='')),
+                ('old_secret', models.BinaryField(null=True)),
+                ('old_until', models.DateTimeField(null=True)),
+                ('disabled_why', models.TextField(db_default='', default='')),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('removed_at', models.DateTimeField(null=True)),
+                ('made_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='webhooks', to='agents.project')),
+            ],
+            options={
+                'db_table': 'webhooks',
+                'indexes': [models.Index(condition=models.Q(('removed_at__isnull', True)), fields=['project'], name='webhook_kept')],
+            },
+        ),
+        migrations.CreateModel(
             name='AgentRun',
             fields=[
                 ('run_id', models.UUIDField(default=agents.ids.new_id, editable=False, primary_key=True, serialize=False)),
@@ -503,7 +644,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'session_waits',
-                'indexes': [models.Index(condition=models.Q(('answered_at__isnull', True)), fields=['session'], name='wait_open'), models.Index(condition=models.Q(('answered_at__isnull', True), ('due_at__isnull', False)), fields=['due_at'], name='wait_due'), models.Index(condition=models.Q(('answered_at__isnull', True), models.Q(('signal', ''), _negated=True)), fields=['signal'], name='wait_signal')],
+                'indexes': [models.Index(condition=models.Q(('answered_at__isnull', True)), fields=['session'], name='wait_open'), models.Index(condition=models.Q(('answered_at__isnull', True), ('due_at__isnull', False)), fields=['due_at'], name='wait_due'), models.Index(condition=models.Q(('answered_at__isnull', True), models.Q(('signal', ''), _negated=True)), fields=['signal'], name='wait_signal'), models.Index(condition=models.Q(('answered_at__isnull', True), ('kind', agents.lifecycle.WaitKind['BUDGET'])), fields=['interrupt_id'], name='wait_budget')],
                 'constraints': [models.UniqueConstraint(fields=('session', 'interrupt_id'), name='wait_once'), models.CheckConstraint(condition=models.Q(('remaining__gte', 0)), name='wait_remaining'), models.CheckConstraint(condition=models.Q(('kind__in', ['children', 'approval', 'uncertain', 'foreign', 'timer', 'event', 'reply', 'budget'])), name='wait_kind'), models.CheckConstraint(condition=models.Q(('needs__in', ['all', 'some', 'any'])), name='wait_needs')],
             },
         ),
@@ -578,6 +719,8 @@ class Migration(migrations.Migration):
                 ('kept_from', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='copies', to='agents.toolexecution')),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='agents.project')),
                 ('session', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='executions', to='agents.agentsession')),
+                ('policy_rule', models.TextField(db_default='', default='')),
+                ('policy_version', models.IntegerField(null=True)),
             ],
             options={
                 'db_table': 'tool_executions',
@@ -785,7 +928,7 @@ class Migration(migrations.Migration):
                 ('edited', models.JSONField(null=True)),
                 ('effective', models.JSONField(null=True)),
                 ('effective_digest', models.TextField(db_default='', default='')),
-                ('status', models.TextField(choices=[('pending', 'Pending'), ('approved', 'Approved'), ('rejected', 'Rejected'), ('withdrawn', 'Withdrawn')], default=agents.lifecycle.ApprovalStatus['PENDING'])),
+                ('status', models.TextField(choices=[('pending', 'Pending'), ('approved', 'Approved'), ('rejected', 'Rejected'), ('answered', 'Answered'), ('withdrawn', 'Withdrawn')], default=agents.lifecycle.ApprovalStatus['PENDING'])),
                 ('verdict', models.TextField(db_default='', default='')),
                 ('reason', models.TextField(db_default='', default='')),
                 ('version', models.IntegerField(db_default=1, default=1)),
@@ -797,11 +940,28 @@ class Migration(migrations.Migration):
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='approvals', to='agents.project')),
                 ('wait', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='approvals', to='agents.sessionwait')),
                 ('execution', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='approvals', to='agents.toolexecution')),
+                ('assigned_role', models.TextField(choices=[('viewer', 'Viewer'), ('operator', 'Operator'), ('approver', 'Approver'), ('admin', 'Admin')], db_default=agents.roles.Role['APPROVER'], default=agents.roles.Role['APPROVER'])),
+                ('assigned_to', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='assigned_approvals', to=settings.AUTH_USER_MODEL)),
+                ('claimed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('claimed_until', models.DateTimeField(null=True)),
+                ('decided_how', models.TextField(blank=True, choices=[('person', 'Person'), ('rule', 'Rule'), ('policy', 'Policy'), ('deadline', 'Deadline')], db_default='', default='')),
+                ('dispatched_at', models.DateTimeField(null=True)),
+                ('effective_at', models.DateTimeField(null=True)),
+                ('effective_tool', models.TextField(db_default='', default='')),
+                ('form', models.TextField(blank=True, choices=[('inbox', 'Inbox'), ('batch', 'Batch'), ('call', 'Call'), ('open', 'Open')], db_default='', default='')),
+                ('may_change_tool', models.BooleanField(db_default=False, default=False)),
+                ('next_step_at', models.DateTimeField(null=True)),
+                ('place', models.IntegerField(db_default=0, default=0)),
+                ('policy_rule', models.TextField(db_default='', default='')),
+                ('policy_version', models.IntegerField(null=True)),
+                ('steps_done', models.IntegerField(db_default=0, default=0)),
+                ('terms', models.JSONField(db_default={}, default=dict)),
+                ('rule', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='agents.approvalrule')),
             ],
             options={
                 'db_table': 'approvals',
-                'indexes': [models.Index(condition=models.Q(('status', agents.lifecycle.ApprovalStatus['PENDING'])), fields=['project', 'created_at'], name='approval_pending'), models.Index(fields=['session'], name='approval_session')],
-                'constraints': [models.UniqueConstraint(fields=('wait', 'position'), name='approval_once'), models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'approved', 'rejected', 'withdrawn'])), name='approval_status'), models.CheckConstraint(condition=models.Q(('risk__in', ['low', 'medium', 'high'])), name='approval_risk'), models.CheckConstraint(condition=models.Q(models.Q(('decided_at__isnull', True), ('status', agents.lifecycle.ApprovalStatus['PENDING'])), models.Q(models.Q(('status', agents.lifecycle.ApprovalStatus['PENDING']), _negated=True), ('decided_at__isnull', False)), _connector='OR'), name='approval_decided'), models.CheckConstraint(condition=models.Q(models.Q(('status__in', [agents.lifecycle.ApprovalStatus['APPROVED'], agents.lifecycle.ApprovalStatus['REJECTED']]), _negated=True), ('decided_by__isnull', False), _connector='OR'), name='approval_decider'), models.CheckConstraint(condition=models.Q(models.Q(('status', agents.lifecycle.ApprovalStatus['REJECTED']), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='approval_reason')],
+                'indexes': [models.Index(condition=models.Q(('status', agents.lifecycle.ApprovalStatus['PENDING'])), fields=['project', 'created_at'], name='approval_pending'), models.Index(fields=['session'], name='approval_session'), models.Index(condition=models.Q(('next_step_at__isnull', False), ('status', agents.lifecycle.ApprovalStatus['PENDING'])), fields=['next_step_at'], name='approval_next_step'), models.Index(condition=models.Q(('dispatched_at__isnull', True), ('effective_at__isnull', False)), fields=['effective_at'], name='approval_to_dispatch'), models.Index(fields=['project', 'tool_name', '-decided_at'], name='approval_by_tool'), models.Index(condition=models.Q(('deadline_at__isnull', False), ('status', agents.lifecycle.ApprovalStatus['PENDING'])), fields=['deadline_at'], name='approval_deadline')],
+                'constraints': [models.UniqueConstraint(fields=('wait', 'position'), name='approval_once'), models.CheckConstraint(condition=models.Q(('risk__in', ['low', 'medium', 'high'])), name='approval_risk'), models.CheckConstraint(condition=models.Q(models.Q(('status', agents.lifecycle.ApprovalStatus['REJECTED']), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='approval_reason'), models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'approved', 'rejected', 'answered', 'withdrawn'])), name='approval_status'), models.CheckConstraint(condition=models.Q(models.Q(('decided_at__isnull', True), ('effective_at__isnull', True), ('status', agents.lifecycle.ApprovalStatus['PENDING'])), models.Q(models.Q(('status', agents.lifecycle.ApprovalStatus['PENDING']), _negated=True), ('decided_at__isnull', False)), _connector='OR'), name='approval_decided'), models.CheckConstraint(condition=models.Q(models.Q(('status__in', [agents.lifecycle.ApprovalStatus['APPROVED'], agents.lifecycle.ApprovalStatus['REJECTED'], agents.lifecycle.ApprovalStatus['ANSWERED']]), _negated=True), models.Q(('decided_by__isnull', False), ('decided_how', agents.lifecycle.DecidedBy['PERSON'])), models.Q(('decided_by__isnull', True), ('decided_how', agents.lifecycle.DecidedBy['RULE']), ('rule__isnull', False)), models.Q(('decided_by__isnull', True), ('decided_how__in', [agents.lifecycle.DecidedBy['POLICY'], agents.lifecycle.DecidedBy['DEADLINE']])), _connector='OR'), name='approval_decider')],
             },
         ),
         migrations.CreateModel(
@@ -826,23 +986,109 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('space', 'reference'), name='detail_once'), models.CheckConstraint(condition=models.Q(models.Q(('body__isnull', False), ('run__isnull', True)), models.Q(('body__isnull', True), ('run__isnull', False)), _connector='OR'), name='detail_has_body')],
             },
         ),
+        migrations.CreateModel(
+            name='Sight',
+            fields=[
+                ('sight_id', models.UUIDField(default=agents.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('first_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('last_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('approval', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sights', to='agents.approval')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='agents.project')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'db_table': 'approval_sights',
+                'constraints': [models.UniqueConstraint(fields=('approval', 'user'), name='sight_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Vote',
+            fields=[
+                ('vote_id', models.UUIDField(default=agents.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('key', models.TextField(db_default='', default='')),
+                ('verdict', models.TextField()),
+                ('tool_name', models.TextField(db_default='', default='')),
+                ('arguments', models.JSONField(null=True)),
+                ('digest', models.TextField(db_default='', default='')),
+                ('reason', models.TextField(db_default='', default='')),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('withdrawn_at', models.DateTimeField(null=True)),
+                ('approval', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='votes', to='agents.approval')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='agents.project')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='votes', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'db_table': 'approval_votes',
+                'constraints': [models.UniqueConstraint(condition=models.Q(('withdrawn_at__isnull', True)), fields=('approval', 'user'), name='vote_once'), models.UniqueConstraint(condition=models.Q(('key', ''), _negated=True), fields=('user', 'approval', 'key'), name='vote_key')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Delivery',
+            fields=[
+                ('delivery_id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ('key', models.TextField()),
+                ('occasion', models.TextField(choices=[('asked', 'Asked'), ('assigned', 'Assigned'), ('reminded', 'Reminded'), ('escalated', 'Escalated'), ('nearly_due', 'Nearly due'), ('expired', 'Expired'), ('decided', 'Decided'), ('test', 'Test')])),
+                ('channel', models.TextField(choices=[('browser', 'Browser'), ('mail', 'Mail'), ('webhook', 'Webhook')])),
+                ('detail', models.JSONField(db_default={}, default=dict)),
+                ('happened_at', models.DateTimeField()),
+                ('status', models.TextField(choices=[('pending', 'Pending'), ('sent', 'Sent'), ('dropped', 'Dropped'), ('given_up', 'Given up')], db_default=agents.words.DeliveryStatus['PENDING'], default=agents.words.DeliveryStatus['PENDING'])),
+                ('attempts', models.IntegerField(db_default=0, default=0)),
+                ('next_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('why', models.TextField(db_default='', default='')),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('ended_at', models.DateTimeField(null=True)),
+                ('approval', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='agents.approval')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='agents.project')),
+                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('subscription', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='agents.pushsubscription')),
+                ('webhook', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='agents.webhook')),
+            ],
+            options={
+                'db_table': 'notice_deliveries',
+                'indexes': [models.Index(condition=models.Q(('status', 'pending')), fields=['channel', 'next_at'], name='delivery_due'), models.Index(fields=['webhook', '-created_at'], name='delivery_of_webhook'), models.Index(fields=['created_at'], name='delivery_by_age')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('occasion__in', ['asked', 'assigned', 'reminded', 'escalated', 'nearly_due', 'expired', 'decided', 'test'])), name='delivery_occasion'), models.CheckConstraint(condition=models.Q(('channel__in', ['browser', 'mail', 'webhook'])), name='delivery_channel'), models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'sent', 'dropped', 'given_up'])), name='delivery_status'), models.CheckConstraint(condition=models.Q(models.Q(('channel', agents.words.Channel['MAIL']), ('subscription__isnull', True), ('user__isnull', False), ('webhook__isnull', True)), models.Q(('channel', agents.words.Channel['BROWSER']), ('subscription__isnull', False), ('user__isnull', False), ('webhook__isnull', True)), models.Q(('channel', agents.words.Channel['WEBHOOK']), ('subscription__isnull', True), ('user__isnull', True), ('webhook__isnull', False)), _connector='OR'), name='delivery_recipient'), models.CheckConstraint(condition=models.Q(models.Q(('approval__isnull', True), ('occasion', agents.words.Occasion['TEST'])), models.Q(models.Q(('occasion', agents.words.Occasion['TEST']), _negated=True), ('approval__isnull', False)), _connector='OR'), name='delivery_approval'), models.UniqueConstraint(fields=('key', 'channel', 'user', 'subscription', 'webhook'), name='delivery_once', nulls_distinct=False)],
+            },
+        ),
+        migrations.CreateModel(
+            name='DeliveryAttempt',
+            fields=[
+                ('attempt_id', models.UUIDField(default=agents.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('number', models.IntegerField()),
+                ('code', models.IntegerField(db_default=0, default=0)),
+                ('milliseconds', models.IntegerField(db_default=0, default=0)),
+                ('answer', models.TextField(db_default='', default='')),
+                ('error', models.TextField(db_default='', default='')),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('delivery', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tries', to='agents.delivery')),
+            ],
+            options={
+                'db_table': 'notice_attempts',
+                'indexes': [models.Index(fields=['delivery', 'created_at'], name='attempt_of_delivery')],
+            },
+        ),
         migrations.AddField(
-            model_name='agentsession',
+            model_name='AgentSession',
             name='current_run',
             field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='agents.agentrun'),
         ),
         migrations.AddField(
-            model_name='agentsession',
+            model_name='AgentSession',
             name='parent_wait',
             field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='agents.sessionwait'),
         ),
+        migrations.AddField(
+            model_name='ApprovalRule',
+            name='made_from',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='agents.approval'),
+        ),
         migrations.AddConstraint(
-            model_name='agentsession',
+            model_name='AgentSession',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('forked_at__isnull', True), ('forked_from__isnull', True)), models.Q(('forked_at__isnull', False), ('forked_from__isnull', False), ('parent_wait__isnull', True)), _connector='OR'), name='session_fork'),
         ),
         migrations.AddConstraint(
-            model_name='agentsession',
+            model_name='AgentSession',
             constraint=models.UniqueConstraint(fields=('parent_wait', 'position'), name='session_child_once'),
         ),
         migrations.RunSQL(STATE_ITEMS, 'DROP VIEW agent_state_items'),
     ]
+
