@@ -102,7 +102,7 @@ async function refresh() {
   timer = 0;
   const regions = wanted();
   if (!regions.length) return;
-  const url = new URL(main.dataset.live || location.href, location.href);
+  const url = new URL(main.dataset.from || location.href, location.href);
   url.hash = "";
   for (const region of regions) {
     url.searchParams.append("r", region.id);

@@ -77,7 +77,7 @@ def test_a_bad_edit_is_marked_at_its_field_and_everything_typed_is_kept(page, ap
     assert re.search(r'id="arg-file_name"[^>]*aria-invalid="true"', text)
     assert 'value="My title"' in text
     assert "Not decided yet" in text
-    assert f'data-live="/approvals/{approval.pk}/"' in text  # where its parts are, for this address takes no GET
+    assert f'data-from="/approvals/{approval.pk}/"' in text  # where its parts are, for this address takes no GET
     assert Approval.objects.get().status == "pending"
 
 
@@ -242,6 +242,12 @@ def test_live_regions_close_the_bar_but_never_touch_the_form(page, approval):
     ]  # fmt: skip
     assert "arg-file_name" not in re.sub(r'href="#arg-file_name"', "", text)
     assert answer["Cache-Control"] == "no-store"
+
+
+def test_what_is_shown_beside_the_list_stays_the_same_request_whatever_becomes_more_urgent(page, approval, mission):
+    """An address without a request would answer with the parts of whichever comes first by then."""
+    text = page.get("/approvals/?risk=medium").content.decode()
+    assert f'<main id="main" tabindex="-1" class="flush" data-from="/approvals/{approval.pk}/?risk=medium"' in text
 
 
 def test_the_page_takes_as_many_queries_for_many_requests_as_for_one(
