@@ -108,6 +108,13 @@ class Approval(models.Model):
                 name="approval_deadline",
                 condition=Q(status=ApprovalStatus.PENDING, deadline_at__isnull=False),
             ),
+            models.Index(
+                fields=["project", "decided_at", "approval_id"],
+                name="approval_decisions",
+                condition=Q(decided_at__isnull=False),
+                # what decided ones are filtered by, so that a filter that few fit reads no wide rows
+                include=["status", "decided_how", "decided_by", "risk", "tool_name", "session"],
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["wait", "position"], name="approval_once"),

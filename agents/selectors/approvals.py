@@ -30,7 +30,7 @@ class Age(StrEnum):
     WEEK = "week"
 
 
-_AGES = {Age.HOUR: timedelta(hours=1), Age.DAY: timedelta(days=1), Age.WEEK: timedelta(weeks=1)}
+AGES = {Age.HOUR: timedelta(hours=1), Age.DAY: timedelta(days=1), Age.WEEK: timedelta(weeks=1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Filters:
         if self.for_me:
             condition &= absences.put_to(self.for_me)
         if self.age:
-            condition &= Q(created_at__lt=Now() - _AGES[Age(self.age)])
+            condition &= Q(created_at__lt=Now() - AGES[Age(self.age)])
         return condition & Q(deadline_at__lt=Now() + SOON) if self.soon else condition
 
 
@@ -197,12 +197,6 @@ def waiting_ids(project_id: UUID, limit: int = 100) -> list[UUID]:
 def waiting(project_id: UUID) -> int:
     """How many open requests a project has. One query."""
     return _open(project_id).count()
-
-
-def decided(project_id: UUID, limit: int = 5) -> list[Approval]:
-    """The latest decisions. One query."""
-    found = Approval.objects.filter(project_id=project_id).exclude(status=ApprovalStatus.PENDING)
-    return list(found.select_related("decided_by", "session", "session__root").order_by("-decided_at")[:limit])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from ninja import Header, Query, Router
 from agents import access
 from agents.errors import InvalidInput
 from agents.selectors import approvals as selectors
+from orchestrator import paging
 from orchestrator.actions import approvals, trails
-from orchestrator.api import answers, bodies, callers, paging
+from orchestrator.api import answers, bodies, callers
 from orchestrator.api.answers import ApprovalPage, ListedApproval, OneApproval, Outcomes, TrailOut
 from orchestrator.api.bodies import Asked, Assign, Decide, DecideMany
 from orchestrator.api.errors import documented, telling_what_stands

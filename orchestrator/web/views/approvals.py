@@ -19,19 +19,20 @@ from agents.interrupts import APPROVE, RESPOND, Form
 from agents.lifecycle import ApprovalStatus
 from agents.models import Approval
 from agents.roles import Role
-from agents.selectors import absences, people
+from agents.selectors import absences, decisions, people
 from agents.selectors import approvals as selectors
 from orchestrator.actions import approvals, precedents, trails
 from orchestrator.statuses import status_of
-from orchestrator.web import approval_filters, arguments, whole_arguments, words
+from orchestrator.web import approval_filters, approval_lists, arguments, whole_arguments, words
+from orchestrator.web.approval_filters import State
 from orchestrator.web.chrome import Chrome, enter, enter_for, person
 from orchestrator.web.forms import parse_id
 from orchestrator.web.render import render_page
 from orchestrator.web.whole_arguments import Change
 
-REGIONS = ("panes", "requests", "verdict", "decide", "presence", "similar", "suggestion")
-SHOWN = 100  # requests in the list
+REGIONS = ("panes", "requests", "older", "verdict", "decide", "presence", "similar", "suggestion")
 LONGEST_KEY = 100  # characters that name the press of a button
+_CARDS = {State.OPEN: "approvals/_card.html", State.DECIDED: "approvals/_decided_card.html"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def claim(request: HttpRequest) -> HttpResponse:
     """Go to the most urgent request that nobody else is about to decide."""
     chrome = enter(request)
     filters = approval_filters.read(request.GET, person(request))
-    wanted = [one.pk for one in selectors.listed(chrome.project.pk, filters, SHOWN)]
+    wanted = [one.pk for one in selectors.listed(chrome.project.pk, filters, approval_lists.SHOWN)]
     found = approvals.claim_next(person(request), chrome.project.pk, wanted)
     if found is None:
         messages.info(request, "Somebody is on each of these already.")
@@ -158,6 +159,8 @@ def _onward(request: HttpRequest, chrome: Chrome, decided: Approval) -> str:
         return reverse("session", args=[decided.session_id])
     if back == "mission":
         return f"{reverse('mission', args=[decided.session.root_id])}?agent={decided.session_id}"
+    if approval_filters.state(request.GET) is State.DECIDED:
+        return approval_filters.address(request, decided.pk)
     filters = approval_filters.read(request.GET, person(request))
     rest = selectors.pending(chrome.project.pk, filters).exclude(pk=decided.pk).first()
     return approval_filters.address(request, (rest or decided).pk)
@@ -171,22 +174,21 @@ def _page(
     *,
     status: int = 200,
 ) -> HttpResponse:
-    filters = approval_filters.read(request.GET, person(request))
-    listed = selectors.listed(chrome.project.pk, filters, SHOWN)
-    counts = selectors.counts(chrome.project.pk, person(request).pk)
+    listing = approval_lists.read(request, chrome)
+    listed = listing.requests
     approval = approval or next(iter(listed), None)
     others = listed if not approval or approval in listed else [approval, *listed]
     context: dict[str, Any] = {
+        **listing.context,
         "section": "approvals",
+        "state": listing.state,
         "listed": others,
-        "pending_count": counts.all,
-        "is_cut": len(listed) == SHOWN,
-        "shown": SHOWN,
         "bulk_key": new_id(),
-        "chips": approval_filters.chips(request, counts),
-        "is_filtered": bool(approval_filters.query(request.GET)),
+        "is_filtered": approval_filters.is_filtered(request.GET),
         "query": approval_filters.query(request.GET),
-        "decided": SimpleLazyObject(lambda: selectors.decided(chrome.project.pk, 1)),
+        "open_list": approval_filters.list_address(request.GET, State.OPEN),
+        "decided_list": approval_filters.list_address(request.GET, State.DECIDED),
+        "decided": SimpleLazyObject(lambda: decisions.latest(chrome.project.pk, 1)),
         "undoable": SimpleLazyObject(lambda: selectors.undoable(chrome.project.pk, person(request).pk)),
         "approval": approval,
     }
@@ -197,7 +199,7 @@ def _page(
         "approvals/page.html",
         context,
         regions=REGIONS,
-        pieces={"request": ("approvals/_card.html", lambda key: _piece(chrome, key))},
+        pieces={"request": (_CARDS[listing.state], lambda key: _piece(chrome, key))},
         status=status,
     )
 
@@ -249,6 +251,5 @@ def _votes(approval: Approval) -> list[dict[str, Any]]:
 
 
 def _piece(chrome: Chrome, key: str) -> Mapping[str, Any] | None:
-    found = Approval.objects.select_related("session", "session__root", "decided_by")
-    one = found.filter(pk=parse_id(key), project=chrome.project).first()
+    one = decisions.row(chrome.project.pk, parse_id(key))
     return {"one": one} if one else None

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 
-from agents.selectors import approvals, missions
+from agents.selectors import approvals, decisions, missions
 from agents.selectors import now as selectors
 from agents.selectors.standing import Standing
 from orchestrator import health
@@ -34,7 +34,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "waits": SimpleLazyObject(lambda: list(approvals.pending(project)[:SHOWN_WAITS])),
         "lines": SimpleLazyObject(partial(missions.lines, project, only_active=True)),
         "spent": SimpleLazyObject(partial(selectors.spent, project)),
-        "decided": SimpleLazyObject(partial(approvals.decided, project)),
+        "decided": SimpleLazyObject(partial(decisions.latest, project)),
         "queues": SimpleLazyObject(health.queues),
         "services": SimpleLazyObject(health.services),
         "upkeep": SimpleLazyObject(selectors.upkeep),

@@ -163,3 +163,22 @@ def test_what_stands_beside_a_request_comes_and_goes_while_somebody_types(site):
     expect(page.locator("#suggestion .note")).to_have_count(0)
     assert page.input_value("#arg-title") == "Typed meanwhile"
     assert status_of(last) == "pending"
+
+
+def test_what_is_decided_meanwhile_waits_beside_the_list_and_nothing_jumps(site):
+    first, second, new = (request(site) for _ in range(3))
+    for approval in (first, second):
+        decisions.decide(approval.pk, Decision("approve"), by=site.user, version=1)
+    page = site.open("/approvals/?state=decided")
+    expect(page.locator("#link b")).to_have_text("Live")
+    rows = page.locator("#requests > li")
+    decisions.decide(new.pk, Decision("reject", reason="Not now"), by=site.user, version=1)
+    expect(page.locator("[data-fresh=requests] button")).to_have_text("Show 1 new")
+    expect(rows).to_have_count(2)
+    expect(page.locator(f"#request-{second.pk}")).to_have_attribute("aria-current", "true")
+    page.locator("[data-fresh=requests] button").click()
+    expect(rows).to_have_count(3)
+    expect(rows.first).to_contain_text("Rejected")
+    expect(page.locator(f"#request-{second.pk}")).to_have_attribute("aria-current", "true")
+    page.keyboard.press("j")
+    page.wait_for_url(f"**/approvals/{first.pk}/?state=decided")

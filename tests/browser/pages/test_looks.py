@@ -42,7 +42,7 @@ from tests.orchestrator.web.test_session_state import save
 
 PAGES = (
     "now", "now filtered", "missions", "mission", "messages", "tools", "sources", "result", "new mission", "approvals",
-    "decided", "agreement", "question", "outcomes", "empty approvals",
+    "decided", "decisions", "agreement", "question", "outcomes", "empty approvals",
     "session", "edit", "fork", "replay", "rollback", "held", "import",
     "policy", "edit policy", "rules", "rule", "new rule",
     "notifications", "webhooks", "webhook", "new webhook",
@@ -104,8 +104,9 @@ def addresses(site, trace):
     return tabs | {
         "now": "/", "now filtered": "/?status=waiting", "missions": "/missions/", "mission": f"/missions/{mission.pk}/",
         "result": f"/missions/{finished.pk}/", "new mission": "/missions/new/", "approvals": "/approvals/",
-        "decided": f"/approvals/{old.pk}/", "agreement": f"/approvals/{shared.pk}/",
-        "question": f"/approvals/{question.pk}/", "outcomes": f"/approvals/#{old.pk}",
+        "decided": f"/approvals/{old.pk}/", "decisions": "/approvals/?state=decided#list",
+        "agreement": f"/approvals/{shared.pk}/", "question": f"/approvals/{question.pk}/",
+        "outcomes": f"/approvals/#{old.pk}",
         "empty approvals": "/approvals/?risk=low", "session": f"/agents/{one.pk}/",
         "memory": "/memory/", "memory search": "/memory/?q=sulfur", "source": f"/passages/{passage.pk}/?quote=words",
         **{kind: f"/agents/{rewound.pk}/{kind}/?at={at}" for kind in ("edit", "fork", "replay", "rollback")},
