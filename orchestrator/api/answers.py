@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from agents.events.digests import json_digest
 from agents.interrupts import Form
-from agents.lifecycle import ApprovalStatus, Risk
+from agents.lifecycle import ApprovalStatus, DecidedBy, ExecutionStatus, Risk
 from agents.models import Approval, Membership, User, Vote
 from agents.outcomes import Decided, DecisionOutcome
 from agents.roles import Role
@@ -79,6 +79,47 @@ class ApprovalPage(BaseModel):
     """Some of the open requests, the most urgent first."""
 
     approvals: list[ListedApproval]
+    next: str | None = Field(description="`cursor` of the next page; null: this is the last.")
+
+
+class DecidedApproval(ListedApproval):
+    """A decided request in a list: who or what decided what, when, and what came of it."""
+
+    verdict: str
+    reason: str
+    decided_how: DecidedBy | None = Field(description="null: it was withdrawn, and nobody decided it.")
+    decided_by: Person | None = Field(description="The person; null: it was decided by itself, or withdrawn.")
+    rule_id: UUID | None = Field(description="The rule that decided.")
+    decider: str = Field(description="Who or what decided, in words.")
+    decided_at: datetime
+    is_edited: bool = Field(description="Something else took effect than was proposed.")
+    effective_tool: str = Field(description="What was called in place of `tool`; empty: the same.")
+    effective_at: datetime | None = Field(description="Until then the decision can be taken back.")
+    dispatched_at: datetime | None = Field(description="When the agent was told.")
+    ran: ExecutionStatus | None = Field(description="How the tool's call stands; null: it is about none.")
+
+    @classmethod
+    def of(cls, approval: Approval) -> "DecidedApproval":
+        """As programs see it."""
+        return cls(
+            **cls.facts(approval),
+            **{name: getattr(approval, name) for name in _DECIDED},
+            decided_how=DecidedBy(approval.decided_how) if approval.decided_how else None,
+            decided_by=Person.of(approval.decided_by) if approval.decided_by else None,
+            is_edited=approval.edited is not None or bool(approval.effective_tool),
+            ran=ExecutionStatus(approval.execution.status) if approval.execution else None,
+        )
+
+
+_DECIDED = (
+    "verdict", "reason", "rule_id", "decider", "decided_at", "effective_tool", "effective_at", "dispatched_at",
+)  # fmt: skip
+
+
+class DecidedPage(BaseModel):
+    """Some of the decided requests, the newest decision first."""
+
+    approvals: list[DecidedApproval]
     next: str | None = Field(description="`cursor` of the next page; null: this is the last.")
 
 

@@ -8,12 +8,22 @@ from ninja import Header, Query, Router
 
 from agents import access
 from agents.errors import InvalidInput
+from agents.models import Project, User
 from agents.selectors import approvals as selectors
+from agents.selectors import decisions
 from orchestrator import paging
 from orchestrator.actions import approvals, trails
 from orchestrator.api import answers, bodies, callers
-from orchestrator.api.answers import ApprovalPage, ListedApproval, OneApproval, Outcomes, TrailOut
-from orchestrator.api.bodies import Asked, Assign, Decide, DecideMany
+from orchestrator.api.answers import (
+    ApprovalPage,
+    DecidedApproval,
+    DecidedPage,
+    ListedApproval,
+    OneApproval,
+    Outcomes,
+    TrailOut,
+)
+from orchestrator.api.bodies import Asked, AskedDecided, Assign, Decide, DecideMany, Listed
 from orchestrator.api.errors import documented, telling_what_stands
 
 router = Router(tags=["approvals"])
@@ -23,10 +33,7 @@ IdempotencyKey = Annotated[str, Header(alias="Idempotency-Key", description="In 
 @router.get("/approvals", response=documented(ApprovalPage), operation_id="list_approvals", summary="Open requests")
 def listed(request: HttpRequest, asked: Query[Asked]) -> ApprovalPage:
     """The open requests of a project that fit every filter: deadlines first, then by risk, then the oldest."""
-    user = callers.of(request).user
-    if unknown := set(request.GET) - set(Asked.model_fields):
-        raise InvalidInput(fields=dict.fromkeys(sorted(unknown), "There is no such filter."))
-    project = access.project_for(user, asked.project)
+    user, project = _enter(request, asked)
     filters = selectors.asked(asked.filters(), user.pk)
     found = selectors.listed_after(project.pk, filters, paging.read(asked.cursor), asked.limit + 1)
     shown = found[: asked.limit]
@@ -34,6 +41,32 @@ def listed(request: HttpRequest, asked: Query[Asked]) -> ApprovalPage:
         approvals=[ListedApproval(**ListedApproval.facts(one)) for one in shown],
         next=paging.after(shown[-1]) if len(found) > len(shown) else None,
     )
+
+
+@router.get(
+    "/approvals/decided",
+    response=documented(DecidedPage),
+    operation_id="list_decided_approvals",
+    summary="Decided requests",
+)
+def decided(request: HttpRequest, asked: Query[AskedDecided]) -> DecidedPage:
+    """The decided requests of a project that fit every filter, the newest decision first."""
+    user, project = _enter(request, asked)
+    filters = decisions.asked(asked.filters(), user.pk)
+    found = decisions.listed_after(project.pk, filters, paging.read_decided(asked.cursor), asked.limit + 1)
+    shown = found[: asked.limit]
+    return DecidedPage(
+        approvals=[DecidedApproval.of(one) for one in shown],
+        next=paging.after_decision(shown[-1]) if len(found) > len(shown) else None,
+    )
+
+
+def _enter(request: HttpRequest, asked: Listed) -> tuple[User, Project]:
+    """Who asks for which project. Raises InvalidInput for filters that are not known, NotFound."""
+    if unknown := set(request.GET) - set(type(asked).model_fields):
+        raise InvalidInput(fields=dict.fromkeys(sorted(unknown), "There is no such filter."))
+    user = callers.of(request).user
+    return user, access.project_for(user, asked.project)
 
 
 @router.get(

@@ -13,6 +13,7 @@ from agents.errors import InvalidInput
 from agents.events.digests import WHOLE
 from agents.lifecycle import Risk
 from agents.selectors.approvals import Age
+from agents.selectors.decisions import By, Outcome
 from agents.storable import is_storable
 from orchestrator.statuses import Malformed
 
@@ -79,25 +80,38 @@ class Assign(Body):
     to: UUID | None = None
 
 
-class Asked(Body):
-    """Which open requests are listed: those of a project that fit every filter, the most urgent first."""
+class Listed(Body):
+    """Which requests of a project are listed: those that fit every filter."""
 
     project: UUID
     who: Literal["me", "mine"] | None = Field(None, description="me: asked by name; mine: my missions ask.")
     risk: Risk | None = None
     tool: Name | None = None
     agent: Name | None = Field(None, description="The type of the agent that asks.")
-    age: Age | None = Field(None, description="At least so old.")
-    due: Literal["soon"] | None = Field(None, description="Within the hour.")
     limit: int = Field(USUAL_PER_PAGE, ge=1, le=MOST_PER_PAGE)
     cursor: str = Field("", max_length=500, description="`next` of the page before.")
 
     def filters(self) -> dict[str, str]:
-        """As an address has them."""
+        """As an address has them. Raises InvalidInput."""
         given = self.model_dump(exclude={"project", "limit", "cursor"}, exclude_none=True)
         if bad := [name for name, value in given.items() if not is_storable(value)]:
             raise InvalidInput(fields=dict.fromkeys(bad, "It has a character that cannot be stored."))
         return given
+
+
+class Asked(Listed):
+    """Which open requests are listed, the most urgent first."""
+
+    age: Age | None = Field(None, description="At least so old.")
+    due: Literal["soon"] | None = Field(None, description="Within the hour.")
+
+
+class AskedDecided(Listed):
+    """Which decided requests are listed, the newest decision first."""
+
+    outcome: Outcome | None = None
+    by: By | None = Field(None, description="me: you; person: anybody; or what decided by itself.")
+    age: Age | None = Field(None, description="Decided at least so long ago.")
 
 
 class StrictParser(Parser):

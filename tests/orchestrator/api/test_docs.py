@@ -75,7 +75,7 @@ def test_the_examples_work_as_they_are_written(program, project, approval):
         answer = send(program.client, command, values)
         assert fits(answer.json(), shown), f"{command}{os.linesep}{answer.content.decode()}"
         ran.append(command)
-    assert len(ran) == 9
+    assert len(ran) == 10
 
 
 def test_an_example_that_shows_something_else_would_be_found():
