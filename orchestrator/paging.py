@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -55,7 +55,7 @@ def _read(cursor: str, mark: Callable[..., MarkT]) -> MarkT | None:
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         return mark(*orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True)))
-    except (ValueError, TypeError, AttributeError, binascii.Error):
+    except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error):
         raise InvalidInput(fields={"cursor": "This is no cursor of this list."}) from None
 
 
@@ -63,4 +63,4 @@ def _moment(text: str) -> datetime:
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError
-    return at
+    return at.astimezone(UTC)  # PostgreSQL does not take every zone

@@ -1,5 +1,7 @@
 """What programs read of decided requests: who or what decided what, when, and what came of it."""
 
+import base64
+import json
 from datetime import datetime, timedelta
 
 import pytest
@@ -106,6 +108,14 @@ def test_what_decides_by_itself_is_told_by_name_and_what_was_withdrawn_has_nobod
     assert (withdrawn["status"], withdrawn["decided_how"], withdrawn["decided_by"]) == ("withdrawn", None, None)
 
 
+def cursor(*at) -> str:
+    """One that nobody was given."""
+    return base64.urlsafe_b64encode(json.dumps(at).encode()).decode().rstrip("=")
+
+
+ID = "01a202bb-a6d9-753c-991b-35857f3a68bd"
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [
@@ -123,12 +133,22 @@ def test_what_decides_by_itself_is_told_by_name_and_what_was_withdrawn_has_nobod
         ({"cursor": "WzEsMl0"}, "cursor"),
         ({"cursor": "WyIyMDI2LTAxLTAxIiwiMSJd"}, "cursor"),
         ({"cursor": "a" * 501}, "cursor"),
+        ({"cursor": cursor("0001-01-01T00:00:00+14:00", ID)}, "cursor"),  # in UTC that is on no calendar
+        ({"cursor": cursor("2026-01-01T00:00:00", ID)}, "cursor"),
     ],
 )
 def test_what_the_list_does_not_know_is_refused_beside_its_name(program, project, query, field):
     answer = program.get(DECIDED, **{"project": project.pk, **query})
     assert answer.status_code == 422
     assert list(answer.json()["fields"]) == [field]
+
+
+def test_a_cursor_of_any_zone_is_read(program, project, several):
+    """PostgreSQL itself takes none that is more than sixteen hours away."""
+    for path, at in ((DECIDED, ()), ("/approvals", (None, "low"))):
+        answer = program.get(path, project=project.pk, cursor=cursor(*at, "2999-01-01T00:00:00+23:00", ID))
+        assert answer.status_code == 200
+    assert titles(program.get(DECIDED, project=project.pk, cursor=cursor("2999-01-01T00:00:00-23:00", ID))) == NEWEST
 
 
 def test_a_cursor_of_one_list_is_none_of_the_other(program, project, several):
