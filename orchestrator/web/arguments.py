@@ -39,6 +39,17 @@ def given_in(approval: Approval, form: Mapping[str, Any]) -> dict[str, str]:
     return texts
 
 
+def decided(approval: Approval) -> dict[str, str]:
+    """The texts that a decision put in place of the proposed ones; none where it changed nothing."""
+    if approval.form == Form.OPEN or approval.edited is None:
+        return {}
+    proposed = _proposed(approval)
+    return {
+        name: text_of(approval.edited.get(name), kind_of(schema, proposed.get(name)))
+        for name, schema in _properties(approval).items()
+    }
+
+
 def read(approval: Approval, given: Mapping[str, str]) -> Any:
     """The arguments that the texts mean, None when they are those proposed; of an open question the answer.
 

@@ -212,7 +212,8 @@ def _request(
     form, errors = (attempt.form, attempt.errors) if attempt else ({}, {})
     whole = whole_arguments.shown(approval, form, errors)
     is_whole = whole is not None and whole.is_touched
-    fields = arguments.fields(approval, arguments.given_in(approval, form), {} if is_whole else errors)
+    given = arguments.given_in(approval, form) if attempt else arguments.decided(approval)
+    fields = arguments.fields(approval, given, {} if is_whole else errors)
     return {
         "context": SimpleLazyObject(lambda: selectors.context(approval)),
         "similar": SimpleLazyObject(lambda: precedents.known(approval)),

@@ -111,6 +111,18 @@ def test_a_row_says_what_was_decided_by_whom_when_and_what_came_of_it(page, proj
     assert text.count('data-s="done"') >= 4  # icon and colour
 
 
+def test_a_decided_request_shows_the_arguments_that_took_effect_beside_the_proposed_ones(page, project, noor):
+    decided(project, noor, Decision("approve", {**REPORT, "file_name": "b.md"}))
+    text = text_of(page)
+    assert 'value="b.md" id="arg-file_name"' in text
+    assert "proposed <del>report.md</del>" in text
+    assert "<span>1 edit</span>" in text
+    same = decided(project, noor)
+    text = text_of(page, f"/approvals/{same.pk}/")
+    assert 'value="report.md" id="arg-file_name"' in text
+    assert 'class="was">' not in text
+
+
 def test_nothing_is_picked_or_claimed_there(page, project, noor):
     decided(project, noor)
     waits = ask(make_mission(project))
