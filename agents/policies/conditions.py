@@ -153,6 +153,14 @@ class Hours(Part):
             raise ValueError(f"there is no time zone {zone!r}")
         return zone
 
+    @field_validator("since", "until")
+    @classmethod
+    def _is_bare(cls, clock: time) -> time:
+        """One with an offset of its own could not be held against the clock of a zone."""
+        if clock.tzinfo is not None:
+            raise ValueError("write the time alone, such as 18:00, and where that is under zone")
+        return clock
+
     @cached_property
     def _tz(self) -> ZoneInfo:
         return ZoneInfo(self.zone)

@@ -174,6 +174,9 @@ def test_hours_are_those_of_their_zone(hours, at, expected):
         {"arguments": [{"at": "cents", "comparison": "equals", "value": "a\0b"}]},
         {"hours": {"zone": "Mars/Olympus"}},
         {"hours": {"since": "25:00"}},
+        {"hours": {"since": "08:00Z"}},
+        {"hours": {"until": "18:00+02:00"}},
+        {"hours": {"since": 28800}},
         {"cost_at_least": "-1"},
     ],
 )
