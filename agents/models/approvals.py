@@ -16,7 +16,7 @@ from agents.models.fields import choices, one_of
 from agents.models.policies import ApprovalRule
 from agents.models.sessions import AgentSession, SessionWait
 from agents.models.tools import ToolExecution
-from agents.roles import DECIDING, Role
+from agents.roles import DECIDING, Role, includes
 
 _DECIDED = [ApprovalStatus.APPROVED, ApprovalStatus.REJECTED, ApprovalStatus.ANSWERED]
 
@@ -155,6 +155,20 @@ class Approval(models.Model):
         return int(self.terms.get("people", 1))
 
 
+class VoteQuerySet(models.QuerySet["Vote"]):
+    """Named filters of votes."""
+
+    def standing(self) -> VoteQuerySet:
+        """Those that nobody took back."""
+        return self.filter(withdrawn_at__isnull=True)
+
+    def that_count(self, role: Role) -> VoteQuerySet:
+        """Those of people who could still say so: of active members with this role at least."""
+        enough = [one for one in DECIDING if includes(one, role)]
+        able = Membership.objects.filter(project=OuterRef("project_id"), user=OuterRef("user_id"), role__in=enough)
+        return self.standing().filter(Exists(able), user__is_active=True)
+
+
 class Vote(models.Model):
     """What one person said to a request, once; `withdrawn_at`: taken back. `key` names the press of a button.
 
@@ -173,6 +187,8 @@ class Vote(models.Model):
     reason = models.TextField(default="", db_default="")
     created_at = models.DateTimeField(db_default=Now())
     withdrawn_at = models.DateTimeField(null=True)
+
+    objects = VoteQuerySet.as_manager()
 
     class Meta:
         db_table = "approval_votes"

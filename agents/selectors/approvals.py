@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from agents.lifecycle import ApprovalStatus, Risk
 from agents.models import AgentSession, Approval, Vote
+from agents.roles import Role
 from agents.selectors import absences, standing
 from agents.storable import is_storable_text
 
@@ -185,8 +186,11 @@ def undoable(project_id: UUID, user_id: UUID) -> list[Approval]:
 
 
 def standing_votes(approval: Approval) -> list[Vote]:
-    """What stands of what people said to a request, in order. One query."""
-    return list(approval.votes.filter(withdrawn_at__isnull=True).select_related("user").order_by("created_at"))
+    """What stands of what people said to a request, in order; of an open one what counts. One query."""
+    is_open = approval.status == ApprovalStatus.PENDING
+    role = Role(approval.terms.get("role", Role.APPROVER))
+    said = Vote.objects.that_count(role) if is_open else Vote.objects.standing()
+    return list(said.filter(approval=approval).select_related("user").order_by("created_at"))
 
 
 def waiting_ids(project_id: UUID, limit: int = 100) -> list[UUID]:

@@ -62,7 +62,7 @@ def decide(approval_id: UUID, decision: Decision, *, by: User, version: int, ter
     if ruling.terms.people > 1:
         voted = ApprovalVoted(session_id=held.session.pk, vote_id=vote.pk, verdict=vote.verdict, digest=vote.digest)
         store.record(voted, held.session, actor=person(by.pk), aggregate_id=approval.pk)
-        counted = _counted(approval, ruling.effect)
+        counted = _counted(approval, ruling)
         if decision.verdict == interrupts.APPROVE and counted < ruling.terms.people:
             return approval
     return conclude(_conclusion(held, decision, ruling, by, votes=counted))
@@ -175,13 +175,14 @@ def _deed(approval: Approval, decision: Decision, effect: Effect) -> audit.Deed:
 
 def votes(approval: Approval) -> QuerySet[Vote]:
     """What stands of what people said to a request."""
-    return Vote.objects.filter(approval=approval, withdrawn_at__isnull=True)
+    return Vote.objects.standing().filter(approval=approval)
 
 
-def _counted(approval: Approval, effect: Effect) -> int:
-    """How many approve exactly this."""
-    alike = votes(approval).filter(verdict=interrupts.APPROVE, digest=effect.digest, tool_name=effect.tool)
-    return alike.count()
+def _counted(approval: Approval, ruling: Ruling) -> int:
+    """How many approve exactly this who could do so now: who has lost the role since does not count any more."""
+    effect = ruling.effect
+    able = Vote.objects.that_count(ruling.terms.role).filter(approval=approval)
+    return able.filter(verdict=interrupts.APPROVE, digest=effect.digest, tool_name=effect.tool).count()
 
 
 @transaction.atomic

@@ -21,10 +21,12 @@ from agents.models import (
     Membership,
     Project,
     SessionWait,
+    User,
     Vote,
 )
 from agents.policies.policy import Terms
 from agents.roles import Role
+from agents.selectors.approvals import standing_votes
 from agents.services import control, decisions
 from agents.services.conclusions import Decision
 from tests.agents.desk import PROPOSED, asked, batch, pass_time, put, request
@@ -237,6 +239,26 @@ def test_who_changes_their_mind_counts_for_the_last_thing_said():
     decide(approval, ada, Decision("approve", edited))
     decide(approval, ada)
     assert decide(approval, bob).effective == PROPOSED
+
+
+@pytest.mark.parametrize("loss", ["role", "membership", "account"])
+def test_an_approval_of_who_may_no_more_does_not_count_any_more(loss):
+    approval = request(terms=Terms(people=2))
+    ada, bob, eve = (approver(approval) for _ in range(3))
+    decide(approval, ada)
+    assert [vote.user for vote in standing_votes(approval)] == [ada]
+    member = Membership.objects.filter(user=ada)
+    if loss == "role":
+        member.update(role=Role.OPERATOR)
+    elif loss == "membership":
+        member.delete()
+    else:
+        User.objects.filter(pk=ada.pk).update(is_active=False)
+    assert standing_votes(approval) == []
+    assert decide(approval, bob).status == ApprovalStatus.PENDING
+    assert decide(approval, eve).status == ApprovalStatus.APPROVED
+    approval.refresh_from_db()
+    assert [vote.user for vote in standing_votes(approval)] == [ada, bob, eve]  # what was said stays to be read
 
 
 @pytest.mark.django_db(transaction=True)
