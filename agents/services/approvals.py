@@ -123,7 +123,7 @@ def _make(
         may_change_tool=asked.may_change_tool,
         policy_version=asked.policy_version,
         policy_rule=asked.policy_rule,
-        **attention.planned(asked.terms, asked.allowed, session.project_id),
+        **attention.planned(asked.terms, asked.allowed, session),
     )
     store.record(
         ApprovalRequested(

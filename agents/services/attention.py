@@ -11,16 +11,16 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from agents import interrupts
+from agents import access, interrupts
 from agents.actor import SYSTEM, person
 from agents.errors import Forbidden, InvalidInput, InvalidTransition
 from agents.events import store
 from agents.events.types import ApprovalAssigned, ApprovalReminded
 from agents.lifecycle import ApprovalStatus, DecidedBy
-from agents.models import AgentSession, Approval, Membership, SessionWait, User
+from agents.models import AgentSession, Approval, SessionWait, User
 from agents.policies.policy import AtDeadline, Escalation, Terms
-from agents.roles import Role, includes
-from agents.services import audit, conclusions, deadlines, decisions
+from agents.roles import Role, higher, includes
+from agents.services import audit, conclusions, deadlines, deciders, decisions
 from agents.services.conclusions import Conclusion, Decider, Decision, Held
 
 NOBODY = "Nobody decided in time."
@@ -53,7 +53,7 @@ def steps(terms: Terms) -> list[Step]:
     return sorted(planned, key=lambda step: (step.after, step.kind is StepKind.DEADLINE))
 
 
-def planned(terms: Terms, allowed: Sequence[str], project_id: UUID) -> dict[str, Any]:
+def planned(terms: Terms, allowed: Sequence[str], session: AgentSession) -> dict[str, Any]:
     """The columns of a new request whose decision has these terms. What its graph cannot be told has no deadline."""
     default = {AtDeadline.REJECT: interrupts.REJECT, AtDeadline.APPROVE: interrupts.APPROVE}.get(terms.at_deadline)
     if default is not None and default not in allowed:
@@ -62,18 +62,17 @@ def planned(terms: Terms, allowed: Sequence[str], project_id: UUID) -> dict[str,
     return {
         "terms": terms.model_dump(mode="json"),
         "assigned_role": terms.role,
-        "assigned_to_id": _member(project_id, terms.person),
+        "assigned_to_id": _whom(session, terms, terms.person, terms.role),
         "deadline_at": deadlines.after(terms.deadline) if terms.deadline else None,
         "next_step_at": deadlines.after(todo[0].after) if todo else None,
     }
 
 
-def _member(project_id: UUID, name: str) -> UUID | None:
-    """The member of that name who may decide; None without one: then it is for the role."""
-    if not name:
-        return None
-    found = Membership.objects.filter(project_id=project_id, **{f"user__{User.USERNAME_FIELD}": name}).first()
-    return found.user_id if found and includes(Role(found.role), Role.APPROVER) else None
+def _whom(session: AgentSession, terms: Terms, name: str, role: Role) -> UUID | None:
+    """Who of that name may decide, under these terms, what a session asks; None without one: it is for the role."""
+    found = deciders.named(session.project_id, name, higher(role, terms.role))
+    is_own = terms.not_own and found is not None and found == session.root.user_id
+    return None if is_own else found
 
 
 def due(limit: int = 500) -> list[UUID]:
@@ -112,9 +111,9 @@ def _step(session: AgentSession, wait: SessionWait, approval: Approval) -> None:
         reminded = ApprovalReminded(session_id=session.pk, step=number)
         store.record(reminded, session, actor=SYSTEM, aggregate_id=approval.pk)
     elif step.to is not None:
-        _escalate(session, approval, step.to, number)
+        _escalate(session, approval, terms, step.to, number)
     elif terms.at_deadline is AtDeadline.ESCALATE:
-        _escalate(session, approval, terms.escalations[-1], number)
+        _escalate(session, approval, terms, terms.escalations[-1], number)
     else:
         verdict = interrupts.APPROVE if terms.at_deadline is AtDeadline.APPROVE else interrupts.REJECT
         decision = Decision(verdict, reason="" if verdict == interrupts.APPROVE else NOBODY)
@@ -122,8 +121,8 @@ def _step(session: AgentSession, wait: SessionWait, approval: Approval) -> None:
         conclusions.conclude(Conclusion(Held(session, wait, approval), decision, effect, Decider(DecidedBy.DEADLINE)))
 
 
-def _escalate(session: AgentSession, approval: Approval, to: Escalation, number: int) -> None:
-    user_id = _member(approval.project_id, to.person)
+def _escalate(session: AgentSession, approval: Approval, terms: Terms, to: Escalation, number: int) -> None:
+    user_id = _whom(session, terms, to.person, to.role)
     Approval.objects.filter(pk=approval.pk).update(assigned_role=to.role, assigned_to=user_id)
     assigned = ApprovalAssigned(session_id=session.pk, role=to.role, user_id=user_id, step=number)
     store.record(assigned, session, actor=SYSTEM, aggregate_id=approval.pk)
@@ -141,9 +140,10 @@ def assign(approval_id: UUID, *, role: Role, to: User | None, by: User) -> Appro
         raise InvalidTransition("This request is decided.")
     if role not in (Role.APPROVER, Role.ADMIN):
         raise InvalidInput(fields={"role": "Only approvers and admins decide."})
-    if to is not None and _member(approval.project_id, to.get_username()) != to.pk:
-        raise InvalidInput(fields={"to": "Only who may decide in this project can be asked."})
     terms = Terms.model_validate(approval.terms)
+    _check_may_give(approval, terms, by)
+    if to is not None and _whom(session, terms, to.get_username(), role) != to.pk:
+        raise InvalidInput(fields={"to": "Only who may decide this can be asked."})
     if to is not None and terms.people > 1:
         raise InvalidInput(fields={"to": f"{terms.people} people must decide this, so it cannot be for one."})
     if not includes(role, terms.role):
@@ -160,3 +160,19 @@ def assign(approval_id: UUID, *, role: Role, to: User | None, by: User) -> Appro
     )
     approval.refresh_from_db()
     return approval
+
+
+def _check_may_give(approval: Approval, terms: Terms, by: User) -> None:
+    """Raise Forbidden for who would take it from those that its policy puts it to: a higher role, or a person.
+
+    Admins may give it to others, and so may whom it is for; where that one can decide it no more, whoever has the role.
+    """
+    wanted = higher(Role(approval.assigned_role), terms.role)
+    role = access.role_in(by, approval.project_id)
+    names = [terms.person, *(one.person for one in terms.escalations)]
+    able = deciders.able(approval.project_id, wanted)
+    is_put_to_one = any(names) and able.filter(user=approval.assigned_to_id).exists()
+    if is_put_to_one and role is not Role.ADMIN:
+        deciders.check(approval, terms.model_copy(update={"not_own": False}), by, role)
+    if role is None or not includes(role, wanted):
+        raise Forbidden(f"It is for the role {wanted}; yours is {role}.")

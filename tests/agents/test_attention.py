@@ -7,15 +7,15 @@ import pytest
 from agents.errors import AlreadyDecided, Forbidden, InvalidInput, InvalidTransition
 from agents.interrupts import Form
 from agents.lifecycle import ApprovalStatus, DecidedBy, Risk, SessionStatus, WaitKind
-from agents.models import AgentEvent, AgentSession, Approval
+from agents.models import AgentEvent, AgentSession, Approval, User
 from agents.policies.policy import AtDeadline, Escalation, Terms
 from agents.roles import Role
 from agents.services import attention, decisions
 from agents.services.attention import StepKind
 from agents.services.conclusions import Decision
 from orchestrator import sweeper
-from tests.agents.desk import batch, pass_time, request
-from tests.factories import make_member, make_user
+from tests.agents.desk import asked, batch, pass_time, put, request
+from tests.factories import make_member, make_mission, make_user, running
 from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
@@ -170,6 +170,21 @@ def test_a_request_for_somebody_who_is_not_here_is_for_the_role():
     assert (approval.assigned_to, approval.assigned_role) == (None, Role.APPROVER)
 
 
+@pytest.mark.parametrize("loss", ["account", "role", "own"])
+def test_a_request_for_somebody_who_cannot_decide_it_is_for_the_role(loss):
+    session = running(make_mission())
+    boss = session.root.user if loss == "own" else make_member(session.project, Role.APPROVER)
+    User.objects.filter(pk=boss.pk).update(is_active=loss != "account")
+    named = {"person": boss.get_username(), "role": Role.ADMIN if loss == "role" else Role.APPROVER}
+    terms = Terms(**named, not_own=loss == "own", escalations=(Escalation(after=60, **named),))
+    (approval,) = put(session, asked(terms=terms))
+    assert (approval.assigned_to, approval.assigned_role) == (None, named["role"])
+    pass_time(approval, 60)
+    assert attention.attend(approval.pk) == 1
+    approval.refresh_from_db()
+    assert (approval.assigned_to, approval.assigned_role) == (None, named["role"])
+
+
 # --- assigning
 
 
@@ -187,6 +202,41 @@ def test_only_who_may_decide_can_be_asked(who):
     to = make_member(approval.project, Role.VIEWER) if who == "viewer" else make_user()
     with pytest.raises(InvalidInput):
         attention.assign(approval.pk, role=Role.APPROVER, to=to, by=make_member(approval.project))
+
+
+def test_who_could_not_decide_it_is_not_asked():
+    approval = request(terms=Terms(role=Role.ADMIN, not_own=True))
+    ada, closed = make_member(approval.project, Role.APPROVER), make_member(approval.project)
+    User.objects.filter(pk=closed.pk).update(is_active=False)
+    for to in (ada, closed, approval.session.root.user):
+        with pytest.raises(InvalidInput):
+            attention.assign(approval.pk, role=Role.ADMIN, to=to, by=make_member(approval.project))
+
+
+def test_what_a_policy_puts_to_one_person_nobody_takes_from_them():
+    session = running(make_mission())
+    ada, boss = (make_member(session.project, Role.APPROVER) for _ in range(2))
+    (approval,) = put(session, asked(terms=Terms(person=boss.get_username())))
+    with pytest.raises(Forbidden, match="This is for"):
+        attention.assign(approval.pk, role=Role.APPROVER, to=ada, by=ada)
+    with pytest.raises(Forbidden, match="This is for"):
+        attention.assign(approval.pk, role=Role.APPROVER, to=None, by=ada)
+    assert attention.assign(approval.pk, role=Role.APPROVER, to=ada, by=boss).assigned_to == ada
+    admin = make_member(session.project)
+    assert attention.assign(approval.pk, role=Role.APPROVER, to=boss, by=admin).assigned_to == boss
+    User.objects.filter(pk=boss.pk).update(is_active=False)
+    assert attention.assign(approval.pk, role=Role.APPROVER, to=None, by=ada).assigned_to is None
+
+
+def test_what_was_escalated_to_admins_no_approver_takes_back():
+    approval = request(terms=Terms(escalations=(Escalation(after=60, role=Role.ADMIN),)))
+    pass_time(approval, 60)
+    attention.attend(approval.pk)
+    ada = make_member(approval.project, Role.APPROVER)
+    with pytest.raises(Forbidden, match="role admin"):
+        attention.assign(approval.pk, role=Role.APPROVER, to=ada, by=ada)
+    given = attention.assign(approval.pk, role=Role.APPROVER, to=ada, by=make_member(approval.project))
+    assert given.assigned_to == ada
 
 
 def test_nobody_is_asked_for_less_than_the_policy_wants():

@@ -128,12 +128,12 @@ def _version(form: QueryDict) -> int:
 @require_POST
 def assign(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     """Say for whom a request is, and show it again."""
-    approval = access.approval_for(person(request), approval_id)
+    approval = access.approval_for(person(request), approval_id, role=Role.APPROVER)
     to = request.POST.get("to", "")
     role = to if to in set(Role) else Role(approval.terms.get("role", Role.APPROVER))
     try:
         given = approvals.assign(person(request), approval_id, role=role, to=None if to in set(Role) else parse_id(to))
-    except (InvalidInput, InvalidTransition) as error:
+    except (InvalidInput, InvalidTransition, Forbidden) as error:
         messages.error(request, " ".join(error.data.get("fields", {}).values()) or str(error))
     else:
         messages.success(request, f"It is for {words.assigned(given)} now: {given.title}")
