@@ -38,6 +38,14 @@ def _obstacle(approval: Approval, terms: Terms, user: User, role: Role | None) -
     return ""
 
 
+def check_named(approval: Approval, terms: Terms, user: User) -> None:
+    """Raise Forbidden where the terms of what somebody made of a request name another person, who may decide."""
+    found = named(approval.project_id, terms.person, terms.role)
+    if found is None or user.pk == found or user.pk in _stand_ins(approval.project_id, found):
+        return
+    raise Forbidden(f"Changed like this, it is for {terms.person} to decide.")
+
+
 def _stood_in(approval: Approval, user: User, name: str) -> str:
     """Until when a person stood in for whom the request is for: their page may be older than that."""
     known = Absence.objects.filter(project=approval.project_id, user=approval.assigned_to_id, stand_in=user)
@@ -68,10 +76,11 @@ def stand_ins(approval: Approval) -> set[UUID]:
 
     One step only: who stands in for a stand-in decides nothing here.
     """
-    if approval.assigned_to_id is None:
-        return set()
-    away = absences(approval.project_id).filter(user=approval.assigned_to_id)
-    return set(away.values_list("stand_in", flat=True))
+    return _stand_ins(approval.project_id, approval.assigned_to_id) if approval.assigned_to_id else set()
+
+
+def _stand_ins(project_id: UUID, user_id: UUID) -> set[UUID]:
+    return set(absences(project_id).filter(user=user_id).values_list("stand_in", flat=True))
 
 
 def absences(project_id: UUID) -> QuerySet[Absence]:

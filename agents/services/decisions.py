@@ -104,9 +104,11 @@ def _ruled(
     if approval.status != ApprovalStatus.PENDING or approval.version != version:
         raise _refusal(approval)
     asked = Terms.model_validate(approval.terms)
-    terms = asked.stricter(terms) if terms else asked
-    deciders.check(approval, terms, by, role)
-    return Ruling(checked(approval, decision), terms)
+    stricter = asked.stricter(terms) if terms else asked
+    deciders.check(approval, stricter, by, role)
+    if terms and terms.person != asked.person:
+        deciders.check_named(approval, terms, by)
+    return Ruling(checked(approval, decision), stricter)
 
 
 def _conclusion(

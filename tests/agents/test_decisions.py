@@ -283,6 +283,24 @@ def test_an_edit_to_what_more_people_must_approve_waits_for_them():
     assert second.status == ApprovalStatus.APPROVED
 
 
+def test_an_edit_to_what_is_for_one_person_is_that_persons():
+    approval = request()
+    ada, boss, eve = (approver(approval) for _ in range(3))
+    edited = Decision("approve", PROPOSED | {"file_name": "b.md"})
+    terms = Terms(person=boss.get_username())
+    with pytest.raises(Forbidden, match=f"for {boss.get_username()}"):
+        decisions.decide(approval.pk, edited, by=ada, version=1, terms=terms)
+    Absence.objects.create(project=approval.project, user=boss, stand_in=eve)
+    assert decisions.decide(approval.pk, edited, by=eve, version=1, terms=terms).status == ApprovalStatus.APPROVED
+
+
+def test_an_edit_to_what_is_for_somebody_who_left_is_anybodys():
+    approval = request()
+    edited = Decision("approve", PROPOSED | {"file_name": "b.md"})
+    decided = decisions.decide(approval.pk, edited, by=approver(approval), version=1, terms=Terms(person="nobody"))
+    assert decided.status == ApprovalStatus.APPROVED
+
+
 # --- who
 
 
