@@ -13,7 +13,7 @@ from agents import interrupts
 from agents.actor import SYSTEM, agent
 from agents.events import causes, store
 from agents.events.digests import json_digest
-from agents.events.types import ApprovalDecided, ApprovalRequested
+from agents.events.types import ApprovalDecided, ApprovalRequested, ApprovalUndone
 from agents.ids import derived_id
 from agents.lifecycle import ApprovalStatus, DecidedBy, Policy, Risk, WaitKind
 from agents.models import AgentSession, Approval, SessionWait, ToolExecution
@@ -62,8 +62,9 @@ def request(session: AgentSession, question: waits.Question, *asked: Request) ->
     """
     wait, is_new = waits.open_wait(session, question)
     earlier = [] if is_new else list(Approval.objects.filter(wait=wait).order_by("-position"))
-    if earlier and (wait.answered_at is not None or earlier[0].status != ApprovalStatus.WITHDRAWN):
-        return sorted(earlier[: len(asked)], key=lambda one: one.position)
+    latest = earlier[: len(asked)]
+    if latest and (wait.answered_at is not None or all(one.status != ApprovalStatus.WITHDRAWN for one in latest)):
+        return sorted(latest, key=lambda one: one.position)
     made = [_make(session, wait, question, one, len(earlier) + place) for place, one in enumerate(asked)]
     for approval, one in zip(made, asked, strict=True):
         if not _follow_policy(session, wait, approval, one):
@@ -147,11 +148,18 @@ def _make(
 def withdraw(
     session: AgentSession, reason: str, *, kind: WaitKind | None = None, wait: SessionWait | None = None
 ) -> list[Approval]:
-    """Take back the pending requests of a locked session, those of one kind or one wait, or all; they."""
-    pending = Approval.objects.select_for_update(no_key=True).filter(session=session, status=ApprovalStatus.PENDING)
+    """Take back the pending requests of a locked session, those of one kind or one wait, or all; they.
+
+    So are decisions of which it has not been told: it never will be, and nobody could take them back any more.
+    """
+    untold = Q(effective_at__isnull=False, dispatched_at__isnull=True)
+    own = Approval.objects.select_for_update(no_key=True).filter(session=session)
+    pending = own.filter(Q(status=ApprovalStatus.PENDING) | untold)
     pending = pending.filter(kind=kind) if kind else pending
     found = list(pending.filter(wait=wait) if wait else pending)
     for approval in found:
+        if approval.status != ApprovalStatus.PENDING:
+            _reopen(approval, session)
         _withdraw(approval, session, reason)
     return found
 
@@ -167,6 +175,12 @@ def dispel_doubt(execution_id: UUID) -> None:
         wait = SessionWait.objects.select_for_update(no_key=True).get(pk=approval.wait_id)
         with causes.caused_by(_withdraw(approval, session, "It did happen: the result came late.")):
             waits.answer(session, wait, {"type": "done", "args": None, "digest": "", "message": approval.reason})
+
+
+def _reopen(approval: Approval, session: AgentSession) -> None:
+    Approval.objects.filter(pk=approval.pk).update(**conclusions.REOPENED)
+    store.record(ApprovalUndone(session_id=session.pk), session, actor=SYSTEM, aggregate_id=approval.pk)
+    approval.refresh_from_db()
 
 
 def _withdraw(approval: Approval, session: AgentSession, reason: str) -> UUID:

@@ -11,6 +11,7 @@ from agents.errors import AlreadyDecided, Forbidden, InvalidInput, StaleVersion,
 from agents.events import reading, store
 from agents.events.digests import digest, json_digest
 from agents.events.folds import fold
+from agents.interrupts import Form
 from agents.lifecycle import ApprovalStatus, Risk, SessionStatus, WaitKind
 from agents.models import (
     Absence,
@@ -152,6 +153,43 @@ def test_an_agent_that_is_stopped_meanwhile_is_told_nothing():
     assert decisions.due() == []
     assert status_of(approval) == SessionStatus.CANCELLED
     assert "value" not in SessionWait.objects.get().answer
+
+
+def test_what_an_agent_that_is_stopped_was_not_told_is_withdrawn_and_asked_again_when_it_is_tried_again():
+    approval = request(risk=Risk.LOW)
+    ada = approver(approval)
+    decide(approval, ada)
+    control.cancel(approval.session_id, actor=SYSTEM, reason="Enough")
+    with pytest.raises(TooLate):
+        decisions.undo(approval.pk, by=ada)
+    approval.refresh_from_db()
+    assert (approval.status, approval.reason, approval.decided_by) == (ApprovalStatus.WITHDRAWN, "Enough", None)
+    assert kinds(approval)[-3:] == ["approval.decided", "approval.undone", "approval.decided"]
+    state = fold(reading.load(approval.pk))
+    assert (state.status, state.decided_by) == ("withdrawn", "system")
+    control.retry(approval.session_id, actor=SYSTEM)
+    (again,) = put(running(approval.session), asked(risk=Risk.LOW))
+    assert (again.status, again.position) == (ApprovalStatus.PENDING, 1)
+    decide(again, ada)
+    pass_time(again, 5)
+    assert decisions.dispatch(again.pk)
+    assert SessionWait.objects.get().answer["value"]["type"] == "approve"
+
+
+@pytest.mark.parametrize("decided", [0, 1])
+def test_a_batch_of_which_a_part_was_withdrawn_is_asked_again_as_a_whole(decided):
+    made = batch({}, {})
+    ada = approver(made[0])
+    decide(made[decided], ada)
+    control.cancel(made[0].session_id, actor=SYSTEM, reason="Enough")
+    control.retry(made[0].session_id, actor=SYSTEM)
+    each = [asked(kind=WaitKind.FOREIGN, form=Form.BATCH, place=place) for place in range(2)]
+    again = put(running(made[0].session), *each, kind=WaitKind.FOREIGN)
+    assert [one.status for one in again] == [ApprovalStatus.PENDING] * 2
+    for one in again:
+        decide(one, ada)
+    told = SessionWait.objects.get().answer["value"]
+    assert told == {"decisions": [{"type": "approve"}, {"type": "approve"}]}
 
 
 # --- the press of a button
