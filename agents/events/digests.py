@@ -29,12 +29,15 @@ def json_digest(value: Any) -> str:
     return digest(json.loads(json.dumps(value), parse_int=_whole, parse_float=_number))
 
 
-def _whole(text: str) -> int | float:
+def _whole(text: str) -> int | dict[str, str]:
+    """Canonical JSON has whole numbers of 64 bits. A longer one stands by its digits, under a name no JSON column has:
+    two of them that are nearly the same must not have one digest.
+    """
     number = int(text)
-    return number if -(2**63) <= number < 2**64 else float(number)  # canonical JSON has no longer ones
+    return number if -(2**63) <= number < 2**64 else {"\0": text}
 
 
-def _number(text: str) -> int | float:
+def _number(text: str) -> int | float | dict[str, str]:
     number = float(text)
     return _whole(str(int(Decimal(text)))) if WHOLE <= abs(number) < float("inf") else number + 0.0
 

@@ -9,7 +9,6 @@ from decimal import Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
-from math import isfinite
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -18,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, fi
 from agents.lifecycle import Risk
 from agents.policies.parts import parts
 from agents.roles import Level
-from agents.storable import is_storable
+from agents.storable import is_finite, is_same, is_storable
 
 LONGEST = 200  # characters of a name, a pattern or a path
 MOST = 50  # of one kind in a rule
@@ -207,32 +206,12 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def is_finite(value: Any) -> bool:
-    """Is each number in a JSON value one that JSON has?"""
-    if isinstance(value, dict):
-        return all(map(is_finite, value.values()))
-    if isinstance(value, list):
-        return all(map(is_finite, value))
-    return not isinstance(value, float) or isfinite(value)
-
-
 def _contains(one: Any, value: Any) -> bool:
     if isinstance(one, str):
         return isinstance(value, str) and value in one
     if isinstance(one, list):
-        return any(_same(each, value) for each in one)
+        return any(is_same(each, value) for each in one)
     return isinstance(one, dict) and isinstance(value, str) and value in one
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Equal as JSON: true is no 1."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    return bool(one == other)
 
 
 def _is_like(one: Any, pattern: str) -> bool:
@@ -240,10 +219,10 @@ def _is_like(one: Any, pattern: str) -> bool:
 
 
 _HOLDS: Mapping[Comparison, Callable[[Any, Any], bool]] = {
-    Comparison.EQUALS: _same,
-    Comparison.DIFFERS: lambda one, value: not _same(one, value),
-    Comparison.ONE_OF: lambda one, value: any(_same(one, each) for each in value),
-    Comparison.NONE_OF: lambda one, value: not any(_same(one, each) for each in value),
+    Comparison.EQUALS: is_same,
+    Comparison.DIFFERS: lambda one, value: not is_same(one, value),
+    Comparison.ONE_OF: lambda one, value: any(is_same(one, each) for each in value),
+    Comparison.NONE_OF: lambda one, value: not any(is_same(one, each) for each in value),
     Comparison.LIKE: _is_like,
     Comparison.UNLIKE: lambda one, pattern: not _is_like(one, pattern),
     Comparison.CONTAINS: _contains,

@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from agents.lifecycle import RuleVerdict
-from agents.policies.conditions import LONGEST, Argument, Comparison, is_finite
+from agents.policies.conditions import LONGEST, Argument, Comparison
 from agents.policies.parts import EACH
+from agents.storable import is_finite, is_same
 
 LEAST = 5  # decisions alike
 FURTHER = 10  # of them since somebody did not want the suggestion
@@ -71,13 +72,8 @@ def _common(each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What is equal in all, as conditions see it."""
     found = dict(each[0])
     for other in each[1:]:
-        found = {at: value for at, value in found.items() if at in other and _is_same(value, other[at])}
+        found = {at: value for at, value in found.items() if at in other and is_same(value, other[at])}
     return found
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    """Equal as JSON: true is no 1."""
-    return bool(one == other) and isinstance(one, bool) is isinstance(other, bool)
 
 
 def plain(arguments: Mapping[str, Any], above: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:

@@ -21,6 +21,7 @@ from agents.interrupts import Decided, Form
 from agents.lifecycle import VERDICTS, ApprovalStatus, DecidedBy
 from agents.models import AgentSession, Approval, ApprovalRule, SessionWait, User
 from agents.services import waits
+from agents.storable import fault_of, is_same, storable_text
 
 REOPENED: Mapping[str, Any] = {
     "status": ApprovalStatus.PENDING,
@@ -230,16 +231,29 @@ def _told(approval: Approval) -> Decided:
 
 def checked(approval: Approval, decision: Decision) -> Effect:
     """What a decision brings about. Raises InvalidInput where the request, or its graph, does not allow it."""
+    check_storable(decision)
     tool = decision.tool or approval.tool_name
     if approval.form == Form.OPEN:
         effect = Effect("", {"answer": decision.answer}, False)
     elif decision.verdict in (interrupts.REJECT, interrupts.RESPOND, "stop"):
         effect = Effect(tool, None, False)
     else:
-        effective = approval.proposed if decision.arguments is None else decision.arguments
-        effect = Effect(tool, effective, effective != approval.proposed or tool != approval.tool_name)
+        given = approval.proposed if decision.arguments is None else decision.arguments
+        is_as_proposed = is_same(given, approval.proposed)
+        effective = approval.proposed if is_as_proposed else given
+        effect = Effect(tool, effective, not is_as_proposed or tool != approval.tool_name)
     _check(approval, decision, effect)
     return effect
+
+
+def check_storable(decision: Decision) -> None:
+    """Raise InvalidInput, with a message for each of them, for parts of a decision that cannot be kept as they are."""
+    answer = decision.answer if isinstance(decision.answer, dict) else {"answer": decision.answer}
+    whole = {"reason": decision.reason, "": decision.tool, "key": decision.key}
+    given = {**(decision.arguments or {}), **answer, **whole}
+    faults = {name: fault_of([name, value]) for name, value in given.items()}
+    if fields := {storable_text(name): fault for name, fault in faults.items() if fault}:
+        raise InvalidInput("This cannot be kept.", fields=fields)
 
 
 def _check(approval: Approval, decision: Decision, effect: Effect) -> None:

@@ -33,7 +33,8 @@ from agents.services import (
     subtrees,
     viewing,
 )
-from agents.services.conclusions import Decision
+from agents.services.conclusions import Decision, check_storable
+from agents.storable import is_same
 from orchestrator import dispatch
 from orchestrator.runtime.agent_types import agent_type
 from orchestrator.runtime.guard import caller_of
@@ -66,10 +67,12 @@ def decide(
     """
     approval = access.approval_for(user, approval_id, role=Role.APPROVER)
     _check_given(approval, verdict, arguments, answer)
+    given = Decision(verdict, arguments, reason.strip(), tool, answer, key)
+    check_storable(given)
     press = _press(key, verdict, arguments, reason, tool, answer)
     if press and decisions.was_pressed(approval_id, press, by=user):
         return approval
-    decision = Decision(verdict, arguments, reason.strip(), tool, answer, press)
+    decision = replace(given, key=press)
     if approval.kind == WaitKind.BUDGET:
         return _decide_budget(user, approval, decision, version)
     if approval.kind == WaitKind.REPLY:
@@ -94,6 +97,7 @@ def decide_many(
         raise InvalidInput("Many requests at once can be approved or rejected.")
     if verdict == interrupts.REJECT and not reason.strip():
         raise InvalidInput(fields={"reason": "Say why, in a sentence: the agents read it."})
+    check_storable(Decision(verdict, reason=reason, key=key))
     versions = dict(wanted)
     outcomes: dict[UUID, DecisionOutcome] = {}
     remaining = iter(versions.items())
@@ -228,7 +232,7 @@ def _checked(approval: Approval, decision: Decision) -> tuple[Decision, Terms | 
         given, cost = parsed.model_dump(mode="json"), tool.cost(parsed)
     elif tool is not None and (decision.arguments is not None or name != approval.tool_name):
         cost = tool.cost(tool.parse(given))
-    is_edited = given != approval.proposed or name != approval.tool_name
+    is_edited = not is_same(given, approval.proposed) or name != approval.tool_name
     checked = replace(decision, arguments=given)
     return checked, _ruled(approval, tool, name, given, cost) if is_edited else None
 

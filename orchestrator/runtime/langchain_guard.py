@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from agents.errors import InvalidInput, NotFound
 from agents.events.digests import text_digest
-from agents.storable import is_storable, jsonb_value, storable_text
+from agents.storable import is_same, is_storable, jsonb_value, storable_text
 from orchestrator.runtime.guard import Guard
 from orchestrator.runtime.passing import wrapped
 from orchestrator.runtime.saving import GUARD, saver
@@ -94,7 +94,7 @@ def _run(
         own = WithKey(name=known.name, description=request.tool.description, tool=request.tool, given=key)
         request = request.override(tool=own)
     made = handler(request)
-    return _kept(made) | ({"edited": effective} if effective != proposed else {})
+    return _kept(made) | ({} if is_same(effective, proposed) else {"edited": effective})
 
 
 def _key(asking: AIMessage | None, call: ToolCall) -> str:

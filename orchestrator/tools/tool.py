@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agents.errors import InvalidInput
 from agents.lifecycle import Policy, Reversal, Risk
-from agents.storable import is_storable
+from agents.storable import fault_of
 
 
 class Arguments(BaseModel):
@@ -149,9 +149,9 @@ class Tool(Generic[ArgumentsT]):
 
 def check_storable(arguments: dict[str, Any]) -> None:
     """Raise InvalidInput, with a message for each of them, for arguments that `jsonb` cannot hold."""
-    bad = [name for name, value in arguments.items() if not is_storable([name, value])]
-    if bad:
-        raise InvalidInput(fields={name: "It has a character that cannot be stored." for name in bad})
+    faults = {name: fault_of([name, value]) for name, value in arguments.items()}
+    if fields := {name: fault for name, fault in faults.items() if fault}:
+        raise InvalidInput(fields=fields)
 
 
 def _message(part: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from agents.errors import InvalidInput
 from agents.interrupts import Form
 from agents.models import Approval
+from agents.storable import is_same
 from orchestrator.web.typed_form import Field, field, kind_of, resolved, text_of, unified
 
 PREFIX = "arg-"  # of a field's name in the form
@@ -68,7 +69,7 @@ def read(approval: Approval, given: Mapping[str, str]) -> Any:
         raise InvalidInput("Some arguments cannot be read.", fields=errors)
     if approval.form == Form.OPEN:
         return values if _asks_for_parts(approval) else values.get(ANSWER, "")
-    return values if values != approval.proposed else None
+    return None if is_same(values, approval.proposed) else values
 
 
 @dataclass(frozen=True, slots=True)

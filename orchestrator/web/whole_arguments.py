@@ -8,6 +8,7 @@ from typing import Any
 from agents.errors import InvalidInput
 from agents.interrupts import EDIT, Form
 from agents.models import Approval, Vote
+from agents.storable import is_same
 from orchestrator.actions.json_text import parse_json
 from orchestrator.web import arguments, words
 from orchestrator.web.typed_form import unified
@@ -81,7 +82,7 @@ def agreed(approval: Approval, vote: Vote) -> list[arguments.Comparison]:
     return [
         arguments.Comparison(name, _short(before), _short(after), _short(after))
         for name, before, after in rows
-        if before != after
+        if not is_same(before, after)
     ]
 
 

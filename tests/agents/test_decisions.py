@@ -494,6 +494,62 @@ def test_what_is_approved_has_the_digest_of_what_the_agent_is_told_whatever_numb
     assert json_digest(told["args"]) == json_digest(approval.effective) == told["digest"] == approval.effective_digest
 
 
+def test_long_numbers_that_differ_a_little_are_not_the_same():
+    approval = request(terms=Terms(people=2), proposed={"wei": 1})
+    ada, bob = approver(approval), approver(approval)
+    decide(approval, ada, Decision("approve", {"wei": 10**20 + 1}))
+    assert decide(approval, bob, Decision("approve", {"wei": 10**20 + 2})).status == ApprovalStatus.PENDING
+    decided = decide(approval, ada, Decision("approve", {"wei": 10**20 + 2}))
+    assert (decided.status, decided.effective) == (ApprovalStatus.APPROVED, {"wei": 10**20 + 2})
+
+
+def test_true_is_no_1_and_is_an_edit_that_the_graph_is_told_of():
+    (approval,) = batch({"proposed": {"n": 1, "all": [0]}})
+    decided = decide(approval, approver(approval), Decision("approve", {"n": 1, "all": [False]}))
+    assert repr(decided.edited) == "{'n': 1, 'all': [False]}"
+    (told,) = SessionWait.objects.get().answer["value"]["decisions"]
+    assert (told["type"], repr(told["edited_action"]["args"]["all"])) == ("edit", "[False]")
+
+
+def test_the_same_number_written_otherwise_is_what_was_proposed():
+    (approval,) = batch({"proposed": {"n": 1}, "allowed": ("approve",)})
+    decided = decide(approval, approver(approval), Decision("approve", {"n": 1.0}))
+    assert (decided.edited, decided.effective_digest) == (None, json_digest({"n": 1}))
+
+
+DEEP: list = []
+for _ in range(300):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize(
+    "value", ["a\0b", "\ud800", {"a\0": 1}, float("nan"), float("inf"), DEEP], ids=lambda one: ascii(one)[:20]
+)
+def test_what_cannot_be_kept_is_refused_beside_its_cause(value):
+    (approval,) = batch({"proposed": {"note": "x"}})
+    open_ = asked(kind=WaitKind.FOREIGN, form=Form.OPEN, tool_name="", allowed=("respond",))
+    (question,) = put(running(make_mission()), open_, kind=WaitKind.FOREIGN)
+    text = value if isinstance(value, str) else "a\0"
+    for one, decision, field in (
+        (approval, Decision("approve", {"note": value}), "note"),
+        (approval, Decision("reject", reason=text), "reason"),
+        (approval, Decision("approve", {"note": "y"}, tool=text), ""),
+        (question, Decision("respond", answer=value), "a" if isinstance(value, dict) else "answer"),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            decide(one, approver(one), decision)
+        assert list(refused.value.data["fields"]) == [field]
+    assert not Vote.objects.exists()
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400) - 1])
+def test_a_number_of_any_length_is_kept(number):
+    approval = request(proposed={"n": 1})
+    assert decide(approval, approver(approval), Decision("approve", {"n": number})).effective == {"n": number}
+    approval.refresh_from_db()
+    assert json_digest(approval.effective) == approval.effective_digest
+
+
 def test_odd_numbers_are_decided_together_with_others():
     ada = make_member(request().project)
     made = [put(running(make_mission(Project.objects.get())), asked(proposed={"n": number}))[0] for number in ODD]
