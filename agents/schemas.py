@@ -28,6 +28,8 @@ def faults(schema: Mapping[str, Any], value: object) -> dict[str, str]:
         found = sorted(validator.iter_errors(value), key=lambda fault: [str(step) for step in fault.absolute_path])
     except Unresolvable as error:
         return {"": f"Its schema refers to {error.ref}, which is not here."}
+    except RecursionError:
+        return {"": "Its schema refers to itself without end, or it is nested too deeply."}
     return {".".join(map(str, fault.absolute_path)): f"{fault.message}." for fault in reversed(found)}
 
 

@@ -1,14 +1,21 @@
 """Fields of a form made from JSON schemas, and values from what the form sends."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite, nan
 from typing import Any
 
+from agents.storable import is_same
 from orchestrator.actions.json_text import parse_json
 from orchestrator.web.words import amount
 
 _LONG = 120  # characters from which on a text gets an area
+_DEEPEST = 8  # "or nothing" in each other
+_WHOLE = re.compile(r"[-+]?[0-9]{1,4000}")  # a longer one Python does not read
+_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +72,25 @@ class Field:
     def _number(self) -> int | float | None:
         if not self.value and self.is_nullable:
             return None
-        try:
-            return int(self.value) if self.step == "1" else float(self.value)
-        except ValueError:
-            kind = "a whole number" if self.step == "1" else "a number"
-            raise ValueError(f"“{self.value}” is not {kind}.") from None
+        text = self.value.strip()
+        is_whole = bool(_WHOLE.fullmatch(text))
+        if self.step == "1" and is_whole:
+            return int(text)
+        number = float(text) if self.step != "1" and _NUMBER.fullmatch(text) else nan
+        if is_whole and number != int(text):  # no float is that number, so it stays a whole one
+            return int(text)
+        if not isfinite(number):
+            raise ValueError(f"“{self.value}” is not {'a whole number' if self.step == '1' else 'a number'}.")
+        return number
 
 
 def field(name: str, schema: Mapping[str, Any], value: Any, kind: str = "") -> Field:
     """The field of a value, from its resolved schema. `kind` overrides the one that the schema means."""
     kind = kind or kind_of(schema, value)
-    text = text_of(value, kind)
     choices = tuple(schema.get("enum", ()))
+    options = _options(choices)
+    chosen = (option for option, choice in zip(options, choices, strict=True) if is_same(choice, value))
+    text = next(chosen, text_of(value, kind))
     return Field(
         name=name,
         label=str(schema.get("title") or name.replace("_", " ").capitalize()),
@@ -85,7 +99,7 @@ def field(name: str, schema: Mapping[str, Any], value: Any, kind: str = "") -> F
         proposed=text,
         type_words=_type_words(schema, kind),
         hint=str(schema.get("description", "")),
-        options=tuple(text_of(choice, "choice") for choice in choices),
+        options=options,
         choices=choices,
         step="1" if schema.get("type") == "integer" else "any",
         minimum=schema.get("minimum"),
@@ -94,15 +108,31 @@ def field(name: str, schema: Mapping[str, Any], value: Any, kind: str = "") -> F
     )
 
 
-def resolved(part: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """A part of a schema with its reference followed and its "or nothing" taken off and told as `nullable`."""
+def _options(choices: Sequence[Any]) -> tuple[str, ...]:
+    """The texts of choices; those that would look alike, such as 1 and “1”, as JSON."""
+    texts = [text_of(choice, "choice") for choice in choices]
+    counts = Counter(texts)
+    return tuple(
+        json.dumps(choice, ensure_ascii=False) if counts[text] > 1 else text
+        for text, choice in zip(texts, choices, strict=True)
+    )
+
+
+def resolved(part: Any, schema: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+    """A part of a schema with its reference followed and its "or nothing" taken off and told as `nullable`.
+
+    One that is just true or false says nothing of a control.
+    """
+    if not isinstance(part, Mapping):
+        return {}
     found = dict(part)
-    if reference := found.get("$ref", ""):
-        found |= schema.get("$defs", {}).get(reference.rpartition("/")[2], {})
-    choices = [one for one in found.get("anyOf", ()) if one.get("type") != "null"]
-    if len(choices) != 1:
+    if isinstance(reference := found.get("$ref"), str):
+        named = schema.get("$defs", {}).get(reference.rpartition("/")[2])
+        found |= named if isinstance(named, Mapping) else {}
+    choices = [one for one in found.get("anyOf", ()) if not (isinstance(one, Mapping) and one.get("type") == "null")]
+    if len(choices) != 1 or depth == _DEEPEST:
         return found
-    return found | resolved(choices[0], schema) | {"nullable": len(found["anyOf"]) > 1}
+    return found | resolved(choices[0], schema, depth + 1) | {"nullable": len(found["anyOf"]) > 1}
 
 
 def kind_of(schema: Mapping[str, Any], value: Any) -> str:

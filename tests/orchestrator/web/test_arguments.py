@@ -4,6 +4,7 @@ import pytest
 
 from agents.errors import InvalidInput
 from agents.models import Approval
+from agents.schemas import faults
 from orchestrator.web import arguments
 
 SCHEMA = {
@@ -74,6 +75,9 @@ def test_a_form_that_nobody_touched_proposes_nothing_else():
         ({"name": "other"}, {"name": "other"}),
         ({"nodes": "8"}, {"nodes": 8}),
         ({"cutoff": "520.5"}, {"cutoff": 520.5}),
+        ({"cutoff": "-.5e1"}, {"cutoff": -5.0}),
+        ({"cutoff": "9007199254740993"}, {"cutoff": 9007199254740993}),
+        ({"nodes": "123456789012345678901"}, {"nodes": 123456789012345678901}),
         ({"dry": None}, {"dry": False}),
         ({"mode": "fast"}, {"mode": "fast"}),
         ({"files": '["c"]'}, {"files": ["c"]}),
@@ -87,7 +91,21 @@ def test_an_edit_becomes_a_value_of_its_type(changes, expected):
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("nodes", "many"), ("nodes", "1.5"), ("nodes", ""), ("cutoff", "x"), ("files", "[1,"), ("extra", "nope")],
+    [
+        ("nodes", "many"),
+        ("nodes", "1.5"),
+        ("nodes", ""),
+        ("nodes", "1_0"),
+        ("nodes", "9" * 5000),
+        ("cutoff", "x"),
+        ("cutoff", "nan"),
+        ("cutoff", "Infinity"),
+        ("cutoff", "1e400"),
+        ("cutoff", "1_0.5"),
+        ("files", "[1,"),
+        ("files", "[NaN]"),
+        ("extra", "nope"),
+    ],
 )
 def test_a_text_that_is_no_value_of_its_type_is_said_at_its_field(name, text):
     with pytest.raises(InvalidInput) as error:
@@ -109,3 +127,37 @@ def test_what_was_typed_stands_in_the_form_again_with_its_error():
 def test_a_call_without_a_schema_is_shown_as_data():
     bare = Approval(schema={}, proposed={"text": "a", "number": 3})
     assert {field.name: field.kind for field in arguments.fields(bare)} == {"text": "text", "number": "json"}
+
+
+MIXED = ["1", 1, True, "true", None, "", " a  b ", 1.5]
+
+
+@pytest.mark.parametrize("value", MIXED, ids=repr)
+@pytest.mark.parametrize("proposed", MIXED, ids=repr)
+def test_each_of_a_list_of_values_of_several_types_can_be_chosen_and_is_of_its_type(proposed, value):
+    one = Approval(schema={"properties": {"of": {"enum": MIXED}}}, proposed={"of": proposed})
+    (field,) = arguments.fields(one)
+    text_of = {repr(choice): option for option, choice in zip(field.options, field.choices, strict=True)}
+    assert field.value == text_of[repr(proposed)]
+    text = text_of[repr(value)]
+    read = arguments.read(one, {"of": text})
+    assert read is None if value is proposed else repr(read["of"]) == repr(value)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"n": True}},
+        {"properties": {"n": {"anyOf": [True, {"type": "null"}]}}},
+        {"properties": {"n": {"$ref": "#/properties/m"}}},
+        {"properties": {"n": {"$ref": "#/$defs/A"}}, "$defs": {"A": {"anyOf": [{"$ref": "#/$defs/A"}]}}},
+        {"properties": {"n": {"$ref": "#/$defs/A"}}, "$defs": {"A": False}},
+        {"$ref": "#", "properties": {"n": {"$ref": "#"}}},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("form", ["batch", "open"])
+def test_a_schema_that_says_little_or_goes_round_in_a_circle_has_a_form(schema, form):
+    one = Approval(schema=schema, proposed={"n": 1}, form=form)
+    assert len(arguments.fields(one)) == 1
+    assert isinstance(faults(schema, {"n": 1}), dict)
