@@ -11,6 +11,7 @@ from django.db import transaction
 from agents.errors import InvalidInput
 from agents.models import Mailbox, NoticeChoice, PushSubscription, User
 from agents.services import audit
+from agents.storable import is_storable_text
 from agents.words import OCCASIONS, Channel
 
 MOST_BROWSERS = 20  # of a person
@@ -65,9 +66,9 @@ def address_of(user: User) -> str:
 @transaction.atomic
 def subscribe(user: User, *, endpoint: str, key: str, auth: str) -> PushSubscription:
     """Tell this browser, too; one that somebody else used before is this person's now. Raises InvalidInput."""
-    if not _is_address(endpoint):
+    if not _is_address(endpoint) or not is_storable_text(endpoint):
         raise InvalidInput(fields={"endpoint": "This is no push service."})
-    if not (0 < len(key) <= LONGEST_KEY and 0 < len(auth) <= LONGEST_KEY):
+    if not all(0 < len(one) <= LONGEST_KEY and is_storable_text(one) for one in (key, auth)):
         raise InvalidInput(fields={"keys": "The browser gave no keys."})
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
     PushSubscription.objects.filter(endpoint=endpoint).exclude(user=user).delete()

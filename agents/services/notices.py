@@ -34,6 +34,7 @@ from agents.models import (
 from agents.policies.policy import Terms
 from agents.roles import Role, higher, includes
 from agents.services import deadlines, deciders
+from agents.storable import is_storable_text
 from agents.words import Channel, DeliveryStatus, Occasion
 
 CONSUMER = "notices"
@@ -132,6 +133,8 @@ def _is_nearly_due(approval: Approval, now: datetime) -> bool:
 
 def told_in_page(user: User, approval: Approval, event_type: str) -> Happening | None:
     """What a person's open page is to say of the latest event of this type; None: nothing, it does not concern them."""
+    if not is_storable_text(event_type):
+        return None
     latest = AgentEvent.objects.filter(aggregate_id=approval.pk, aggregate_type="approval", event_type=event_type)
     happening = next(map(happening_of, map(Stored.of, rows.of_query(latest.order_by("-version")[:1]))), None)
     if happening is None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import QueryDict
 
+from orchestrator.web.forms import parse_number
 from orchestrator.web.rule_texts import Draft
 
 LISTS = frozenset({"rules", "arguments", "escalations"})
@@ -104,9 +105,9 @@ def change(draft: Draft, act: str, new: Mapping[str, Draft]) -> str:
         rows.append(deepcopy(dict(new.get(steps[-1], {}))))
         return f"{path}.{len(rows) - 1}"
     rows, at = _rows(draft, steps[:-1]), steps[-1]
-    if rows is None or not at.isdecimal() or int(at) >= len(rows):
+    if rows is None or (place := parse_number(at, _MOST)) >= len(rows):
         return ""
-    return _act(rows, ".".join(steps[:-1]), verb, int(at))
+    return _act(rows, ".".join(steps[:-1]), verb, place)
 
 
 def _act(rows: list[Draft], path: str, verb: str, at: int) -> str:
@@ -124,7 +125,7 @@ def _rows(draft: Any, steps: list[str]) -> list[Draft] | None:
         return None
     for step in steps[:-1]:
         if isinstance(draft, list):
-            draft = draft[int(step)] if step.isdecimal() and int(step) < len(draft) else None
+            draft = draft[place] if (place := parse_number(step, _MOST)) < len(draft) else None
         elif isinstance(draft, dict) and step in LISTS | PARTS:
             draft = draft.setdefault(step, [] if step in LISTS else {})
         else:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
@@ -26,7 +26,7 @@ from orchestrator.statuses import status_of
 from orchestrator.web import approval_filters, approval_lists, arguments, whole_arguments, words
 from orchestrator.web.approval_filters import State
 from orchestrator.web.chrome import Chrome, enter, enter_for, person
-from orchestrator.web.forms import parse_id
+from orchestrator.web.forms import parse_id, parse_number
 from orchestrator.web.render import render_page
 from orchestrator.web.whole_arguments import Change
 
@@ -91,7 +91,7 @@ def _decided(request: HttpRequest, approval: Approval) -> Approval:
     form = request.POST
     is_open = approval.form == Form.OPEN
     verdict = form.get("verdict", "")
-    version = _version(form)
+    version = parse_number(form.get("version", ""))
     change = Change()
     if verdict == APPROVE or (is_open and verdict == RESPOND):
         try:
@@ -118,11 +118,6 @@ def _tell(request: HttpRequest, decided: Approval) -> None:
         messages.success(request, f"Your approval counts; others must approve, too: {decided.title}")
     elif decided.dispatched_at is not None:
         messages.success(request, f"{words.verdict(decided)}: {decided.title}")
-
-
-def _version(form: QueryDict) -> int:
-    text = form.get("version", "")
-    return int(text) if text.isdecimal() else 0
 
 
 @require_POST

@@ -14,7 +14,7 @@ from agents.outcomes import Decided, DecisionOutcome
 from orchestrator.actions import approvals
 from orchestrator.web import approval_filters
 from orchestrator.web.chrome import enter, person
-from orchestrator.web.forms import parse_id
+from orchestrator.web.forms import parse_id, parse_number
 from orchestrator.web.render import render_page
 
 _WORDS = {
@@ -55,7 +55,7 @@ def decide(
 def _picked(text: str) -> tuple[UUID, int]:
     """A request and its version, as a card sends them. What is none is nobody's: it is not found."""
     named, _, version = text.partition(":")
-    return parse_id(named), int(version) if version.isdecimal() else 0
+    return parse_id(named), parse_number(version)
 
 
 def words(outcomes: Sequence[DecisionOutcome]) -> str:

@@ -35,7 +35,10 @@ def download(request: HttpRequest, form: str) -> StreamingHttpResponse:
 def _days(request: HttpRequest) -> tuple[datetime, datetime]:
     now = timezone.now()
     since = _day(request.GET.get("since", ""), now - USUAL)
-    until = _day(request.GET.get("until", ""), now) + timedelta(days=1)
+    try:
+        until = _day(request.GET.get("until", ""), now) + timedelta(days=1)
+    except OverflowError:  # the last day that there is
+        raise InvalidInput("Ask for an earlier day.") from None
     if not timedelta(0) < until - since <= LONGEST:
         raise InvalidInput("Ask for one day at least, and for a year at most.")
     return since, until

@@ -124,7 +124,8 @@ def test_two_presses_at_once_subscribe_once(project, receiver):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"endpoint": "file:///etc"}, {"endpoint": "https://[::1"}, {"key": ""}, {"auth": "a" * 300}]
+    "changes",
+    [{"endpoint": "file:///etc"}, {"endpoint": "https://[::1"}, {"key": ""}, {"key": "a\0"}, {"auth": "a" * 300}],
 )
 def test_what_is_no_subscription_is_refused(project, changes):
     user = make_member(project, Role.APPROVER)

@@ -116,6 +116,7 @@ def test_an_open_page_is_told_what_its_person_chose_and_may_see(page, project, a
     assert set(told) == {"title", "body", "url", "tag"} and told["tag"] == f"{approval.pk}:asked"
     assert page.get(address.replace("requested", "decided")).status_code == 204
     assert page.get("/notifications/said/?type=x&request=y").status_code == 404
+    assert page.get(address.replace("approval.requested", "a%00")).status_code == 204
     assert stranger_page.get(address).status_code == 404
 
 

@@ -156,6 +156,7 @@ def test_rules_are_moved_and_removed_and_nothing_typed_is_lost(admin_page, proje
     assert names(page) == ["c", "b"]
     assert fields(page, "policy")["note"] == ["why"]
     for do in ("up:rules.0", "down:rules.1", "drop:rules.9", "up:rules.x", "add:nothing", "up:", "drop:rules", "magic",
+               f"drop:rules.{'9' * 5000}", f"drop:rules.{'9' * 5000}.when.arguments.0",
                "add:rules.7.when.arguments", "drop:rules.0.when.arguments.0"):  # fmt: skip
         assert names(press(admin_page, page, do)) == ["c", "b"], do
     assert PolicyVersion.objects.count() == 1
