@@ -1,5 +1,6 @@
 """The guard: what a person did not allow does not run, and what ran is not run again."""
 
+import json
 from collections import Counter
 
 import pytest
@@ -109,11 +110,21 @@ def test_what_postgresql_cannot_keep_of_a_result_costs_the_agent_nothing(mission
     assert fresh(root).current_run.output == ToolExecution.objects.get().output_data == plain
 
 
-@pytest.mark.parametrize("name", ["a\0", "\udc80"])
-def test_an_argument_that_cannot_be_kept_is_named_and_nothing_runs(mission, trace, name):
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("a\0", "It has a character that cannot be stored."),
+        ("\udc80", "It has a character that cannot be stored."),
+        ([float("nan")], "It has a number that is none."),
+        ({"a": float("inf")}, "It has a number that is none."),
+        (json.loads("[" * 300 + "]" * 300), "It is nested too deeply."),
+    ],
+    ids=["nul", "surrogate", "nan", "infinity", "depth"],
+)
+def test_an_argument_that_cannot_be_kept_is_named_and_nothing_runs(mission, trace, name, why):
     with pytest.raises(InvalidInput) as refused:
         tool_named("leave_trace").parse({"name": name})
-    assert refused.value.data["fields"] == {"name": "It has a character that cannot be stored."}
+    assert refused.value.data["fields"] == {"name": why}
 
 
 def test_an_argument_that_only_looks_so_is_kept(mission, trace):
