@@ -22,6 +22,8 @@ SECONDS = 10.0  # for all of it: name, connection, answer
 MOST_ANSWER = 1024  # bytes that are kept of an answer
 MOST_ADDRESSES = 3  # that are tried of a name
 _NAT64 = IPv6Network("64:ff9b::/96")
+_ASSIGNED = IPv6Network("2000::/3")  # what the internet has of IPv6; elsewhere are local and embedded addresses
+_EXAMPLES = IPv6Network("3fff::/20")
 
 
 class CallFailed(DomainError):
@@ -42,7 +44,13 @@ class Answer:
 def is_public(address: str) -> bool:
     """Is this an address of the open internet, also after what is packed into it?"""
     known = ip_address(address)
-    return all(one.is_global and not one.is_multicast for one in _unpacked(known))
+    return all(map(_is_open, _unpacked(known)))
+
+
+def _is_open(address: IPv4Address | IPv6Address) -> bool:
+    if isinstance(address, IPv6Address) and (address not in _ASSIGNED or address in _EXAMPLES):
+        return False
+    return address.is_global and not address.is_multicast
 
 
 def _unpacked(address: IPv4Address | IPv6Address) -> Iterator[IPv4Address | IPv6Address]:
@@ -52,11 +60,12 @@ def _unpacked(address: IPv4Address | IPv6Address) -> Iterator[IPv4Address | IPv6
     if address.ipv4_mapped is not None:
         yield address.ipv4_mapped
         return
+    if address in _NAT64:
+        yield IPv4Address(int(address) & 0xFFFFFFFF)
+        return
     yield address
     if address.sixtofour is not None:
         yield address.sixtofour
-    if address in _NAT64:
-        yield IPv4Address(int(address) & 0xFFFFFFFF)
 
 
 async def post(url: str, body: bytes, headers: Mapping[str, str], *, is_private_allowed: bool) -> Answer:

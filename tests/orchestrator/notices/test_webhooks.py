@@ -241,14 +241,17 @@ def test_one_that_says_nothing_for_ever_byte_by_byte_is_left_too(monkeypatch):
     "address",
     ["127.0.0.1", "10.0.0.1", "172.16.3.4", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
      "255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
-     "64:ff9b::7f00:1", "2002:7f00:1::"],
+     "64:ff9b::7f00:1", "2002:7f00:1::", "64:ff9b:1::7f00:1", "::127.0.0.1", "::ffff:0:127.0.0.1", "fec0::1",
+     "5f00::1", "3fff::1", "2001:0:7f00:1::", "fe80::1%lo"],
 )  # fmt: skip
 def test_an_address_that_is_not_public_is_known(address):
     assert not calling.is_public(address)
 
 
 def test_public_addresses_are_known():
-    assert all(map(calling.is_public, ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34"]))
+    assert all(
+        map(calling.is_public, ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34", "64:ff9b::5db8:d822"])
+    )
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1", "127.1"])
