@@ -258,7 +258,9 @@ def check_storable(decision: Decision) -> None:
 
 def _check(approval: Approval, decision: Decision, effect: Effect) -> None:
     asked = interrupts.EDIT if effect.is_edited else decision.verdict
-    if asked not in approval.allowed or decision.verdict not in VERDICTS:
+    is_allowed = asked in approval.allowed and decision.verdict in VERDICTS
+    # whoever edits approves: only then have schema and policy been asked about what it became
+    if not is_allowed or (effect.is_edited and decision.verdict != interrupts.APPROVE):
         named = "other arguments" if asked == interrupts.EDIT else f"“{decision.verdict}”"
         raise InvalidInput(f"This request cannot be answered with {named}.")
     if VERDICTS[decision.verdict] is ApprovalStatus.REJECTED and not decision.reason.strip():

@@ -459,6 +459,9 @@ def test_a_batch_waits_for_what_can_still_be_taken_back():
         ({}, Decision("approve", {"cents": 1}, tool="mail"), ""),
         ({"allowed": ("approve", "reject")}, Decision("approve", {"cents": 1}), None),
         ({"allowed": ("edit",)}, APPROVE, None),
+        ({}, Decision("again", {"cents": 1}), None),
+        ({}, Decision("done", {"cents": 1}), None),
+        ({"may_change_tool": True}, Decision("again", tool="mail"), None),
         ({"schema": {"properties": {"cents": {"type": "integer"}}}}, Decision("approve", {"cents": "1"}), "cents"),
     ],
 )

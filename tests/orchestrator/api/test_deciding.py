@@ -242,6 +242,20 @@ def test_a_question_without_a_schema_wants_an_answer(program, project):
     assert program.decide(approval, "respond", answer=0).json()["effective"] == {"answer": 0}
 
 
+@pytest.mark.parametrize("verdict", ["again", "done"])
+def test_no_other_verdict_carries_an_edit_past_schema_and_policy(program, project, verdict):
+    approval = foreign(
+        project,
+        {
+            "action_requests": [{"name": "pay", "args": {"cents": 5}}],
+            "review_configs": [{"action_name": "pay", "allowed_decisions": ["approve", "edit", "reject"]}],
+        },
+    )
+    assert program.decide(approval, verdict, arguments={"cents": 500_000}).status_code == 422
+    approval.refresh_from_db()
+    assert (approval.status, approval.effective) == ("pending", None)
+
+
 def test_a_call_of_a_graph_is_answered_in_words(program, project):
     call = {"type": "tool_approval", "tool_call_id": "c1", "name": "pay", "args": {"cents": 5}, "description": "Pay"}
     approval = foreign(project, call)
