@@ -30,8 +30,8 @@ class Request:
     """What is put before people. `allowed` holds what the asking agent understands: verdicts, and "edit".
 
     `form` and `place`: of an interrupt that a graph made by itself; `ruled` is what the policy says of what it asks
-    for, `refusal` why it refuses that. `terms`, by `policy_rule` of `policy_version`, say
-    how it is to be decided.
+    for, `refusal` why it refuses that, `taken` are the proposed arguments as the tool would take them, where known.
+    `terms`, by `policy_rule` of `policy_version`, say how it is to be decided.
     """
 
     kind: str
@@ -48,6 +48,7 @@ class Request:
     place: int = 0
     ruled: Policy = Policy.ASK
     refusal: str = ""
+    taken: dict[str, Any] | None = None
     may_change_tool: bool = False
     terms: Terms = AT_ONCE
     policy_version: int | None = None
@@ -68,7 +69,7 @@ def request(session: AgentSession, question: waits.Question, *asked: Request) ->
     made = [_make(session, wait, question, one, len(earlier) + place) for place, one in enumerate(asked)]
     for approval, one in zip(made, asked, strict=True):
         if not _follow_policy(session, wait, approval, one):
-            rules.apply(session, wait, approval)
+            rules.apply(session, wait, approval, one.taken)
     return made
 
 

@@ -1,7 +1,7 @@
 """Rules that decide requests about a tool in the name of who made them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -167,20 +167,24 @@ def revoke(rule_id: UUID, *, by: User) -> ApprovalRule:
     return rule
 
 
-def apply(session: AgentSession, wait: SessionWait, approval: Approval) -> ApprovalRule | None:
+def apply(
+    session: AgentSession, wait: SessionWait, approval: Approval, taken: dict[str, Any] | None = None
+) -> ApprovalRule | None:
     """Let the first rule that holds decide a new request; it, or None. The caller holds the session.
+
+    `taken`: its arguments as the tool would take them, where they are written otherwise.
 
     Rules that reject come before those that approve. What several people or one person must decide is left to them,
     and a rule decides nothing that its owner could not.
     """
-    for rule in _holding(session, approval):
+    for rule in _holding(session, approval, taken):
         if _hits(rule):
             _decide(session, wait, approval, rule)
             return rule
     return None
 
 
-def _holding(session: AgentSession, approval: Approval) -> Iterator[ApprovalRule]:
+def _holding(session: AgentSession, approval: Approval, taken: dict[str, Any] | None = None) -> Iterator[ApprovalRule]:
     """The rules in force that may decide a request and whose conditions hold for it, the first first."""
     known = ApprovalRule.objects.in_force().filter(project_id=approval.project_id, tool_name=approval.tool_name)
     found = sorted(
@@ -189,6 +193,7 @@ def _holding(session: AgentSession, approval: Approval) -> Iterator[ApprovalRule
     if not found:
         return
     facts = _facts(session, approval, deadlines.moment(0))
+    facts = facts if taken is None else replace(facts, arguments=taken)
     for rule in found:
         may = _may_decide(RuleVerdict(rule.verdict), approval, rule.owner, ends=rule.expires_at is not None)
         if may and Conditions.model_validate(rule.conditions).hold(facts):

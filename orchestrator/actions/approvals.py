@@ -226,15 +226,17 @@ def _checked(approval: Approval, decision: Decision) -> tuple[Decision, Terms | 
     given = approval.proposed if decision.arguments is None else decision.arguments
     if not isinstance(given, dict):
         raise InvalidInput(fields={"": "The arguments must be an object."})
-    cost = Decimal(0)
+    cost, taken = Decimal(0), given  # as the tool takes them, which may not be as they are written
     if approval.execution is not None and not approval.form and tool is not None:
         parsed = tool.check(caller_of(approval.session, approval.execution), given)
-        given, cost = parsed.model_dump(mode="json"), tool.cost(parsed)
+        given = taken = parsed.model_dump(mode="json")
+        cost = tool.cost(parsed)
     elif tool is not None and (decision.arguments is not None or name != approval.tool_name):
-        cost = tool.cost(tool.parse(given))
+        parsed = tool.parse(given)
+        taken, cost = parsed.model_dump(mode="json"), tool.cost(parsed)
     is_edited = not is_same(given, approval.proposed) or name != approval.tool_name
     checked = replace(decision, arguments=given)
-    return checked, _ruled(approval, tool, name, given, cost) if is_edited else None
+    return checked, _ruled(approval, tool, name, taken, cost) if is_edited else None
 
 
 def _tool(name: str) -> Tool[Any] | None:

@@ -19,11 +19,14 @@ from orchestrator.tools.tool import Tool
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the registry knows of what would be called."""
+    """What the registry knows of what would be called. `arguments`: as the tool would take them, not as a model wrote
+    them: a text of digits must not pass for no number.
+    """
 
     risk: Risk
     title: str
     schema: dict[str, Any]
+    arguments: dict[str, Any]
     cost: Decimal = Decimal(0)
     policy: Policy = Policy.ASK
 
@@ -54,6 +57,7 @@ def _request(session: AgentSession, form: Form, place: int, action: Action) -> a
         risk=known.risk,
         intent=action.description,
         proposed=action.arguments,
+        taken=known.arguments,
         allowed=action.allowed,
         schema=action.schema or known.schema,
         form=form,
@@ -72,24 +76,25 @@ def _ruled(session: AgentSession, action: Action, known: Known) -> Ruled:
 
     About a tool that is refused anyway nobody is asked.
     """
-    facts = policies.call_now(session, action.tool, known.risk, action.arguments, known.cost)
+    facts = policies.call_now(session, action.tool, known.risk, known.arguments, known.cost)
     return policies.ruled(session.project_id, facts, known.policy)
 
 
 def _known(action: Action) -> Known:
     """A question alone does no harm; a call of which nothing is known may do any."""
     if not action.tool:
-        return Known(Risk.LOW, action.title, {})
+        return Known(Risk.LOW, action.title, {}, action.arguments)
     try:
         tool = tool_named(action.tool)
     except NotFound:
-        return Known(Risk.HIGH, action.title, {})
+        return Known(Risk.HIGH, action.title, {}, action.arguments)
     usual = Policy.REFUSE if tool.policy is Policy.REFUSE else Policy.ASK
-    return Known(tool.risk, tool.title, tool.schema(), _cost(tool, action.arguments), usual)
+    return Known(tool.risk, tool.title, tool.schema(), *_taken(tool, action.arguments), usual)
 
 
-def _cost(tool: Tool[Any], arguments: dict[str, Any]) -> Decimal:
+def _taken(tool: Tool[Any], arguments: dict[str, Any]) -> tuple[dict[str, Any], Decimal]:
     try:
-        return tool.cost(tool.parse(arguments))
+        parsed = tool.parse(arguments)
     except InvalidInput:
-        return Decimal(0)
+        return arguments, Decimal(0)
+    return parsed.model_dump(mode="json"), tool.cost(parsed)

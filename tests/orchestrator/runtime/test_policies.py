@@ -6,20 +6,24 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.db.models.functions import Now
-from langgraph.types import interrupt
+from langgraph.types import Interrupt, interrupt
 
 from agents.lifecycle import ApprovalStatus, DecidedBy, Policy, RuleVerdict, SessionStatus
 from agents.models import AgentSession, Approval, PolicyVersion, Project, ToolExecution
 from agents.policies.policy import Terms
 from agents.roles import Level, Role
-from agents.services import attention, policies, rules
+from agents.services import attention, policies, rules, sessions
 from agents.services.rules import Rule
+from orchestrator.actions import approvals as desk
 from orchestrator.actions import events
 from orchestrator.runtime import agent_types
 from orchestrator.runtime.agent_types import AgentType
+from orchestrator.runtime.foreign import ask_people
 from orchestrator.tools import registry
 from orchestrator.tools.registry import tool_named
+from orchestrator.tools.tool import Arguments
 from tests.agent_types import Context, State, line
 from tests.factories import make_member
 from tests.orchestrator.runtime.conftest import run_all
@@ -274,6 +278,59 @@ def test_what_a_graph_asks_by_itself_is_decided_by_policy(asker, policy, told):
     request = Approval.objects.get()
     assert (request.decided_how, request.policy_rule, request.policy_version) == (DecidedBy.POLICY, "rule 0", 1)
     assert faults() == []
+
+
+class Pay(Arguments):
+    """What a payment takes."""
+
+    cents: int
+    to: str = "anybody"
+
+
+def ask_to_pay(root: AgentSession, interrupt_id: str, **arguments: Any) -> Approval:
+    """A graph of others asks whether it may pay."""
+    config = {"allow_accept": True, "allow_ignore": True, "allow_respond": False, "allow_edit": True}
+    asked = {"action_request": {"action": "pay", "args": arguments}, "config": config}
+    with transaction.atomic():
+        (approval,) = ask_people(sessions.lock(root.pk), Interrupt(value=asked, id=interrupt_id))
+    return approval
+
+
+MUCH = {"at": "cents", "comparison": "more_than", "value": 1000}
+
+
+@pytest.fixture
+def payer(mission, trace, monkeypatch):
+    """An agent that may pay."""
+    monkeypatch.setitem(registry._TOOLS, "pay", replace(tool_named("leave_trace"), name="pay", arguments=Pay))
+    return mission("test.worker", tool="leave_trace")
+
+
+@pytest.mark.parametrize("cents", [250_000, "250000", 250_000.0])
+def test_what_a_graph_asks_for_is_judged_by_rules_as_its_tool_would_take_it(payer, cents):
+    approve_small(payer.project, RuleVerdict.REJECT, tool_name="pay", conditions={"arguments": [MUCH]})
+    approve_small(payer.project, tool_name="pay")
+    assert ask_to_pay(payer, "i1", cents=cents).status == ApprovalStatus.REJECTED
+    assert ask_to_pay(payer, "i2", cents=5).status == ApprovalStatus.APPROVED
+
+
+@pytest.mark.parametrize("cents", [250_000, "250000", 250_000.0])
+def test_what_a_graph_asks_for_is_judged_by_policy_as_its_tool_would_take_it(payer, cents):
+    anybody = {"at": "to", "comparison": "equals", "value": "anybody"}
+    put(
+        payer.project,
+        {"policy": "ask", "when": {"arguments": [MUCH, anybody]}, "terms": {"people": 2}},
+        {"policy": "ask", "when": {"arguments": [{**MUCH, "value": 10}]}},
+        {"policy": "run"},
+    )
+    assert ask_to_pay(payer, "i1", cents=5).status == ApprovalStatus.APPROVED
+    asked = ask_to_pay(payer, "i2", cents=cents)
+    assert (asked.status, asked.people) == (ApprovalStatus.PENDING, 2)
+    small = ask_to_pay(payer, "i3", cents=50)
+    assert small.people == 1
+    ada = make_member(payer.project, Role.APPROVER)
+    edited = desk.decide(ada, small.pk, verdict="approve", version=1, arguments={"cents": int(cents)})
+    assert edited.status == ApprovalStatus.PENDING
 
 
 def test_what_a_graph_asks_by_itself_is_decided_by_a_rule(asker):
