@@ -151,10 +151,11 @@ def withdraw(
 ) -> list[Approval]:
     """Take back the pending requests of a locked session, those of one kind or one wait, or all; they.
 
-    So are decisions of which it has not been told: it never will be, and nobody could take them back any more.
+    So are decisions of which it has not been told, alone or with the rest of a batch: it never will be, and nobody
+    could take them back any more.
     """
-    untold = Q(effective_at__isnull=False, dispatched_at__isnull=True)
-    own = Approval.objects.select_for_update(no_key=True).filter(session=session)
+    untold = Q(decided_at__isnull=False, wait__answered_at__isnull=True) & ~Q(status=ApprovalStatus.WITHDRAWN)
+    own = Approval.objects.select_for_update(no_key=True, of=("self",)).filter(session=session)
     pending = own.filter(Q(status=ApprovalStatus.PENDING) | untold)
     pending = pending.filter(kind=kind) if kind else pending
     found = list(pending.filter(wait=wait) if wait else pending)
@@ -179,7 +180,7 @@ def dispel_doubt(execution_id: UUID) -> None:
 
 
 def _reopen(approval: Approval, session: AgentSession) -> None:
-    Approval.objects.filter(pk=approval.pk).update(**conclusions.REOPENED)
+    Approval.objects.filter(pk=approval.pk).update(**conclusions.REOPENED, dispatched_at=None)
     store.record(ApprovalUndone(session_id=session.pk), session, actor=SYSTEM, aggregate_id=approval.pk)
     approval.refresh_from_db()
 

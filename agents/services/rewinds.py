@@ -172,8 +172,8 @@ def lock_open(rewind_id: UUID) -> tuple[AgentSession, Rewind]:
 def leave_behind(session: AgentSession, rewind: Rewind) -> None:
     """Part a locked session from what lies after a state: its questions, and the calls that were not kept."""
     actor = person(rewind.user_id)
-    requests.withdraw(session, waits.supersede(session))
     approvals.withdraw(session, f"{rewind.user.get_username()} {DID[RewindKind(rewind.kind)]}.")
+    requests.withdraw(session, waits.supersede(session))
     chosen = choices_of(rewind)
     kept = {call for call, choice in chosen.items() if choice is Choice.KEEP}
     session.kept = sorted((set(session.kept) - set(chosen)) | kept)

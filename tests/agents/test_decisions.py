@@ -182,6 +182,8 @@ def test_a_batch_of_which_a_part_was_withdrawn_is_asked_again_as_a_whole(decided
     ada = approver(made[0])
     decide(made[decided], ada)
     control.cancel(made[0].session_id, actor=SYSTEM, reason="Enough")
+    assert set(Approval.objects.values_list("status", "effective_digest")) == {(ApprovalStatus.WITHDRAWN, "")}
+    assert decisions.due() == []
     control.retry(made[0].session_id, actor=SYSTEM)
     each = [asked(kind=WaitKind.FOREIGN, form=Form.BATCH, place=place) for place in range(2)]
     again = put(running(made[0].session), *each, kind=WaitKind.FOREIGN)
