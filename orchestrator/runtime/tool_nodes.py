@@ -1,10 +1,12 @@
 """The tool nodes of a graph that knows nothing of Queenright, and the guard in each of them."""
 
+import sys
+import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import FunctionType, MethodType
+from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any
 
 from langchain_core.messages import ToolMessage
@@ -24,7 +26,10 @@ from orchestrator.runtime.langchain_guard import guarded
 
 Handler = Callable[[ToolCallRequest], Any]
 _HOOK, _ASYNC_HOOK = "_wrap_tool_call", "_awrap_tool_call"
-_HELD = ("bound", "first", "middle", "last", "steps", "steps__", "func", "afunc", "coroutine", "runnable", "fallbacks")
+_HELD = ("bound", "first", "middle", "last", "steps", "steps__", "func", "afunc", "coroutine", "runnable", "fallbacks",
+         "branches", "default")  # fmt: skip
+_OURS = ("agents", "memory", "orchestrator")
+_STANDARD = sysconfig.get_path("stdlib")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,25 @@ def tool_nodes(graph: StateGraph[Any, Any, Any, Any]) -> list[ToolNode]:
 
 def _parts(whole: Any) -> Iterable[Any]:
     """What something is made of, as far as there may be tool nodes in it."""
-    return next((parts(whole) for kind, parts in _PARTS if isinstance(whole, kind)), ())
+    return next((parts(whole) for kind, parts in _PARTS if isinstance(whole, kind)), _of_object(whole))
+
+
+def _of_object(one: Any) -> Iterator[Any]:
+    """What an object of the graph's own holds, and what its class does; not what libraries' objects hold."""
+    for kind in type(one).__mro__:
+        if _is_own(kind):
+            yield from vars(kind).values()
+            yield from getattr(one, "__dict__", {}).values()
+            slots = [name for name in vars(kind).get("__slots__", ()) if isinstance(name, str)]
+            yield from (getattr(one, name) for name in slots if hasattr(one, name))
+
+
+def _is_own(kind: type) -> bool:
+    """Is it a class of the graph's author?"""
+    if _is_ours(kind.__module__):
+        return False
+    place = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    return place is not None and not _is_in_a_library(place)
 
 
 def _of_runnable(runnable: Runnable[Any, Any]) -> Iterator[Any]:
@@ -98,31 +121,53 @@ def _of_runnable(runnable: Runnable[Any, Any]) -> Iterator[Any]:
     yield from (fields[name] for name in _HELD if name in fields)
 
 
-def _of_method(method: MethodType) -> Iterator[Any]:
-    yield method.__func__
-    if not _is_of_a_library(method.__func__):
-        yield from getattr(method.__self__, "__dict__", {}).values()
+def _is_ours(module: str | None) -> bool:
+    return (module or "").partition(".")[0] in _OURS
 
 
-def _named_in(function: FunctionType) -> Iterable[Any]:
+def _of_graph(graph: Any) -> Iterator[Any]:
+    """The nodes of a graph, and what chooses between them."""
+    yield from graph.nodes.values()
+    made_of = getattr(graph, "builder", graph)
+    for branches in getattr(made_of, "branches", {}).values():
+        yield from (branch.path for branch in branches.values())
+
+
+def _named_in(function: FunctionType) -> Iterator[Any]:
     """What a function of the graph's own names: globals, and what it was made with. Libraries' are not looked into."""
-    return () if _is_of_a_library(function) else get_function_nonlocals(function)
+    if _is_ours(function.__module__) or _is_in_a_library(function.__code__.co_filename):
+        return
+    yield from get_function_nonlocals(function)
+    yield from function.__defaults__ or ()
+    yield from (function.__kwdefaults__ or {}).values()
+    empty = CellType()
+    yield from (cell.cell_contents for cell in function.__closure__ or () if cell != empty)
+    yield from (function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__)
 
 
-def _is_of_a_library(function: Any) -> bool:
-    code = getattr(function, "__code__", None)
-    return code is None or "site-packages" in Path(code.co_filename).parts
+def _names(code: CodeType) -> Iterator[str]:
+    """All that code names, with what is defined in it."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _is_in_a_library(file_name: str) -> bool:
+    place = Path(file_name)
+    return "site-packages" in place.parts or place.is_relative_to(_STANDARD)
 
 
 _PARTS: tuple[tuple[Any, Callable[[Any], Iterable[Any]]], ...] = (
     (ToolNode, lambda node: node.tools_by_name.values()),
-    (Pregel | StateGraph, lambda graph: graph.nodes.values()),
+    (Pregel | StateGraph, _of_graph),
     (StateNodeSpec, lambda node: (node.runnable,)),
     (PregelNode, lambda node: (node.bound,)),
     (Runnable, _of_runnable),  # tools, too
-    (MethodType, _of_method),
+    (MethodType, lambda method: (method.__func__, method.__self__)),
     (FunctionType, _named_in),
     (partial, lambda made: (made.func, *made.args, *made.keywords.values())),
+    (type, lambda kind: vars(kind).values() if _is_own(kind) else ()),
     (dict, lambda held: held.values()),
     (list | tuple, lambda held: held),
 )

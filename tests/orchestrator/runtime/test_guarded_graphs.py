@@ -10,6 +10,8 @@ from django.db import connections
 from langchain.agents import create_agent
 from langchain.agents.middleware import HumanInTheLoopMiddleware, ToolRetryMiddleware
 from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableBranch, RunnableLambda
+from langchain_core.tools import tool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 
@@ -171,6 +173,69 @@ def test_the_tools_of_a_graph_within_a_graph_are_guarded(graph, trace, monkeypat
     run_all()
     assert fresh(root).status == SessionStatus.SUCCEEDED, fresh(root).current_run.error
     assert effects(trace) == ["send:eve"]
+
+
+@tool
+def wave(to: str) -> str:
+    """Wave to somebody."""
+    return to
+
+
+class Callable:
+    """A node that is an object; its class holds more."""
+
+    __slots__ = ("node",)
+    shared: Any = None
+
+    def __init__(self, node: Any) -> None:
+        self.node = node
+
+    def __call__(self, state: MessagesState) -> dict[str, Any]:
+        return self.node.invoke(state)
+
+
+def by_default(node: Any) -> Any:
+    return lambda state, node=node, *, other=None: node.invoke(state)
+
+
+def by_name(node: Any) -> Any:
+    return lambda state, *, node=node: node.invoke(state)
+
+
+def of_a_class(node: Any) -> Any:
+    holder = type("Holder", (), {"__module__": __name__, "node": node})
+    return lambda state: holder().node.invoke(state)
+
+
+def of_its_class(node: Any) -> Any:
+    return type("Holder", (Callable,), {"__module__": __name__, "shared": node})(None)
+
+
+PLACES = {
+    "an object that is called": Callable,
+    "an object within an object": lambda node: Kept(Kept(node)).call,
+    "the class of an object": of_its_class,
+    "a class": of_a_class,
+    "a default": by_default,
+    "a default by name": by_name,
+    "its own method": lambda node: (lambda invoke: lambda state: invoke(state))(node.invoke),
+    "a branch": lambda node: RunnableBranch((bool, node), RunnableLambda(lambda state: state)),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_tool_node_is_found_wherever_a_node_keeps_it(place):
+    node = ToolNode([wave])
+    assert tool_nodes.tool_nodes(around(PLACES[place](node))) == [node]
+    assert tool_nodes.tool_nodes(around(around(PLACES[place](node)).compile())) == [node]
+
+
+def test_a_tool_node_that_a_condition_calls_is_found():
+    node = ToolNode([wave])
+    made = around(lambda state: state)
+    made.add_conditional_edges("inner", lambda state: [END, node.invoke(state)][0])
+    assert tool_nodes.tool_nodes(made) == [node]
+    assert tool_nodes.tool_nodes(around(made.compile())) == [node]
 
 
 def test_a_graph_that_is_awaited_within_a_node_is_refused_its_tools(graph, trace):
