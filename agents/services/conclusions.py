@@ -248,11 +248,11 @@ def checked(approval: Approval, decision: Decision) -> Effect:
 
 def check_storable(decision: Decision) -> None:
     """Raise InvalidInput, with a message for each of them, for parts of a decision that cannot be kept as they are."""
+    arguments = decision.arguments if isinstance(decision.arguments, dict) else {"arguments": decision.arguments}
     answer = decision.answer if isinstance(decision.answer, dict) else {"answer": decision.answer}
-    whole = {"reason": decision.reason, "": decision.tool, "key": decision.key}
-    given = {**(decision.arguments or {}), **answer, **whole}
-    faults = {name: fault_of([name, value]) for name, value in given.items()}
-    if fields := {storable_text(name): fault for name, fault in faults.items() if fault}:
+    given = [*arguments.items(), *answer.items(), ("reason", decision.reason), ("", decision.tool)]
+    faults = [(name, fault_of([name, value])) for name, value in [*given, ("key", decision.key)]]
+    if fields := {storable_text(name): fault for name, fault in faults if fault}:
         raise InvalidInput("This cannot be kept.", fields=fields)
 
 
