@@ -150,7 +150,7 @@ class Environment(BaseSettings):
     lease_seconds: float = Field(6, ge=0.5, le=600, description="How long a claim lasts without a heartbeat.")
     heartbeat_seconds: float = Field(2, ge=0.1, le=60, description="Time between heartbeats of a worker.")
     sweep_seconds: float = Field(1, ge=0.1, le=60, description="Time between the sweeper's rounds.")
-    max_crashes: int = Field(5, ge=1, le=100, description="Deaths of a worker after which a run is given up.")
+    max_crashes: int = Field(5, ge=1, le=100, description="Deaths of a worker at one step until a run is given up.")
     max_running: int = Field(200, ge=1, description="Agents of one project that run at once.")
     coordinator_threads: int = Field(8, ge=1, le=256, description="Queens, architects and specialists at once.")
     worker_threads: int = Field(16, ge=1, le=256, description="Workers at once.")

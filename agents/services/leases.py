@@ -187,12 +187,19 @@ def hand_back(holding: Holding) -> bool:
 def requeue_expired(limit: int = 200, *, dead: Sequence[str] = ()) -> list[UUID]:
     """Queue the sessions whose worker has gone, and count a crash for each. A locked row is left for the next round.
 
-    `dead` are holders that are known to have died: their leases are not waited for.
+    A run is given up for crashes in one place: those from before a step that was saved do not count. `dead` are holders
+    that are known to have died: their leases are not waited for.
     """
     with connection.cursor() as cursor:
         cursor.execute(EXPIRED, [list(dead), limit])
         found = [row[0] for row in cursor.fetchall()]
     for session in AgentSession.objects.filter(pk__in=found).order_by("pk"):
-        session.runs.filter(status=RunStatus.ACTIVE).update(crashes=F("crashes") + 1)
+        crashes = 1 if _has_advanced(session) else F("crashes") + 1
+        session.runs.filter(status=RunStatus.ACTIVE).update(crashes=crashes)
         sessions.move(session, SessionStatus.QUEUED, actor=SYSTEM, cause="lease_expired")
     return found
+
+
+def _has_advanced(session: AgentSession) -> bool:
+    """Has the attempt that runs it saved a state since it began?"""
+    return session.states.filter(is_current=True, created_at__gt=session.moved_at).exists()

@@ -104,7 +104,7 @@ def _runnable(session: AgentSession) -> AgentRun:
     if run is None:
         raise DomainError(f"{session.pk} has no run.")
     if run.crashes >= runner_limits().max_crashes:
-        raise WorkerDied(f"The worker died {run.crashes} times while this agent ran; it was given up.")
+        raise WorkerDied(f"The worker died {run.crashes} times at the same step of this agent; it was given up.")
     return run
 
 

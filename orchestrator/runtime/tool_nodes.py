@@ -28,6 +28,7 @@ Handler = Callable[[ToolCallRequest], Any]
 _HOOK, _ASYNC_HOOK = "_wrap_tool_call", "_awrap_tool_call"
 _HELD = ("bound", "first", "middle", "last", "steps", "steps__", "func", "afunc", "coroutine", "runnable", "fallbacks",
          "branches", "default")  # fmt: skip
+_PLAIN = (str, bytes, int, float, complex, type(None))  # a module's data may have millions of them
 _OURS = ("agents", "memory", "orchestrator")
 _STANDARD = sysconfig.get_path("stdlib")
 
@@ -89,7 +90,7 @@ def tool_nodes(graph: StateGraph[Any, Any, Any, Any]) -> list[ToolNode]:
         one = waiting.pop()
         if id(one) not in seen:
             seen[id(one)] = one  # held, so that its id stays its own
-            waiting.extend(_parts(one))
+            waiting.extend(part for part in _parts(one) if not isinstance(part, _PLAIN))
     return [one for one in seen.values() if isinstance(one, ToolNode)]
 
 

@@ -12,8 +12,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from agents.actor import Actor
+from agents.ids import new_id
 from agents.lifecycle import Control, SessionStatus
-from agents.models import AgentEvent, AgentSession, Project, SessionLease, User
+from agents.models import AgentEvent, AgentRun, AgentSession, AgentState, Project, SessionLease, User
 from agents.roles import Level
 from agents.services import leases, sessions
 from agents.services.leases import Holding
@@ -269,6 +270,22 @@ def test_an_expired_lease_is_queued_again_with_a_crash_counted():
     session.refresh_from_db()
     assert (session.status, session.current_run.crashes) == (SessionStatus.QUEUED, 1)
     assert claim().attempt == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_crashes_from_before_a_step_that_was_saved_do_not_count():
+    """A night with many failures of a server is no fault of an agent that goes on after each of them."""
+    make_mission()
+    counted = []
+    for saves in (False, False, True, False, False):
+        session = claim()
+        if saves:
+            new = {"state_id": new_id(), "checkpoint_id": new_id(), "state_hash": b"", "is_current": True}
+            AgentState.objects.create(project_id=session.project_id, session=session, **new)
+        SessionLease.objects.update(until=Now() - timedelta(seconds=1))
+        assert leases.requeue_expired() == [session.pk]
+        counted.append(AgentRun.objects.get(session=session).crashes)
+    assert counted == [1, 2, 1, 2, 3]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -51,7 +51,11 @@ def unfinished(mission_id: UUID) -> Faults:
 def _agents(mission_id: UUID, agents: int) -> Faults:
     statuses = AgentSession.objects.filter(root=mission_id).values_list("status")
     counts = dict(statuses.annotate(Count("pk")).order_by())
-    return [] if counts == {SessionStatus.SUCCEEDED: agents} else [f"the agents have ended as {counts}"]
+    if counts == {SessionStatus.SUCCEEDED: agents}:
+        return []
+    failed = AgentSession.objects.filter(root=mission_id, status=SessionStatus.FAILED)
+    why = [f"{name}: {error}" for name, error in failed.values_list("name", "current_run__error")]
+    return [f"the agents have ended as {counts}", *why]
 
 
 def _effects(mission_id: UUID, expected: Sequence[str]) -> Faults:
