@@ -189,7 +189,8 @@ def test_so_does_one_whose_plan_was_made_when_nothing_was_queued():
     """Workers keep the plan for all parameters, from their first claims on."""
     numbered = leases.CLAIM % {name: f"${place}" for place, name in enumerate(PARAMETERS, 1)}
     with connection.cursor() as cursor:
-        # what autovacuum saw of other tests is forgotten, and it does not look again before this one is over
+        # what other tests left, and what autovacuum saw of it, is gone; it does not look before this one is over
+        cursor.execute("TRUNCATE agent_sessions CASCADE")
         cursor.execute("ALTER TABLE agent_sessions SET (autovacuum_enabled = false)")
         cursor.execute("SELECT pg_clear_relation_stats('public', 'agent_sessions')")
         cursor.execute(
