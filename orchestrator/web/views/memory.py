@@ -15,6 +15,7 @@ from memory.search import MemoryFilter
 from memory.selectors import Found
 from memory.words import MemoryType
 from orchestrator.web.chrome import enter
+from orchestrator.web.forms import parse_number
 from orchestrator.web.render import render_page
 
 REGIONS = ("results", "holdings")
@@ -56,11 +57,11 @@ def _timed(project_id: UUID, query: str, chosen: MemoryFilter, limit: int) -> di
 def _filter(given: dict[str, str]) -> MemoryFilter:
     """The filters that the address names; what is no value of theirs filters nothing."""
     age, kind = given.get("age", ""), given.get("type", "")
-    importance = given.get("importance", "")
+    importance = parse_number(given.get("importance", ""))
     return MemoryFilter(
         memory_type=kind if kind in set(MemoryType) else None,
         mission_id=_id(given.get("mission", "")),
-        least_importance=min(int(importance), 100) / 100 if importance.isdecimal() and int(importance) else None,
+        least_importance=min(importance, 100) / 100 if importance else None,
         since=timezone.now() - timedelta(days=int(age)) if age in AGES else None,
     )
 

@@ -13,6 +13,7 @@ from agents.errors import NotFound
 from memory import selectors
 from memory.models import MissionPassage, MissionSource
 from orchestrator.web.chrome import enter, person
+from orchestrator.web.forms import parse_number
 from orchestrator.web.render import render_page
 
 
@@ -39,7 +40,7 @@ def source(request: HttpRequest, source_id: UUID) -> HttpResponse:
         raise NotFound  # staged for somebody else's draft
     enter(request, found.project_id)
     at = request.GET.get("at", "")
-    position = int(at) if at.isdecimal() and len(at) < 10 else 0
+    position = parse_number(at)
     context = {
         "section": "missions",
         "mission": found.session,

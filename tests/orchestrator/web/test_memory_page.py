@@ -98,7 +98,11 @@ def test_filters_narrow_both_ways_of_looking(page, project, approver, mission):
 
 
 @pytest.mark.parametrize(
-    "query", ["?type=x", "?mission=x", "?importance=x", "?age=x", "?q=%00", "?importance=9999", "?q=%27%22%3B--"]
+    "query",
+    [
+        *("?type=x", "?mission=x", "?importance=x", "?age=x", "?q=%00", "?importance=9999", "?q=%27%22%3B--"),
+        pytest.param(f"?importance={'9' * 5000}", id="more digits than Python reads"),
+    ],
 )
 def test_nonsense_in_the_address_breaks_nothing(page, mission, query):
     remember(mission, SULFUR)
