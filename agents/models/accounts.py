@@ -1,5 +1,7 @@
 """People, projects, and who may do what in which."""
 
+from __future__ import annotations
+
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -7,7 +9,7 @@ from django.db.models.functions import Now
 
 from agents.ids import new_id
 from agents.models.fields import choices, one_of
-from agents.roles import Role
+from agents.roles import Role, includes
 
 
 class User(AbstractUser):
@@ -41,6 +43,14 @@ class Project(models.Model):
         return self.name
 
 
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    """Named filters of memberships."""
+
+    def able(self, role: Role) -> MembershipQuerySet:
+        """Those of active people who have this role at least."""
+        return self.filter(role__in=[one for one in Role if includes(one, role)], user__is_active=True)
+
+
 class Membership(models.Model):
     """A person's role in a project."""
 
@@ -49,6 +59,8 @@ class Membership(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     role = models.TextField(choices=choices(Role))
     created_at = models.DateTimeField(db_default=Now())
+
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         db_table = "project_memberships"

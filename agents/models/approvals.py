@@ -16,7 +16,7 @@ from agents.models.fields import choices, one_of
 from agents.models.policies import ApprovalRule
 from agents.models.sessions import AgentSession, SessionWait
 from agents.models.tools import ToolExecution
-from agents.roles import DECIDING, Role, includes
+from agents.roles import Role
 
 _DECIDED = [ApprovalStatus.APPROVED, ApprovalStatus.REJECTED, ApprovalStatus.ANSWERED]
 
@@ -164,9 +164,8 @@ class VoteQuerySet(models.QuerySet["Vote"]):
 
     def that_count(self, role: Role) -> VoteQuerySet:
         """Those of people who could still say so: of active members with this role at least."""
-        enough = [one for one in DECIDING if includes(one, role)]
-        able = Membership.objects.filter(project=OuterRef("project_id"), user=OuterRef("user_id"), role__in=enough)
-        return self.standing().filter(Exists(able), user__is_active=True)
+        able = Membership.objects.able(role).filter(project=OuterRef("project_id"), user=OuterRef("user_id"))
+        return self.standing().filter(Exists(able))
 
 
 class Vote(models.Model):
@@ -234,12 +233,10 @@ class AbsenceQuerySet(models.QuerySet["Absence"]):
 
     def that_count(self) -> AbsenceQuerySet:
         """Those of now between two who may both decide in the project: nobody gives away, or gets, more than that."""
-        deciding = Membership.objects.filter(project=OuterRef("project_id"), role__in=DECIDING)
+        deciding = Membership.objects.able(Role.APPROVER).filter(project=OuterRef("project_id"))
         return self.now().filter(
             Exists(deciding.filter(user=OuterRef("user_id"))),
             Exists(deciding.filter(user=OuterRef("stand_in_id"))),
-            user__is_active=True,
-            stand_in__is_active=True,
         )
 
 

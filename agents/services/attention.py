@@ -17,7 +17,7 @@ from agents.errors import Forbidden, InvalidInput, InvalidTransition
 from agents.events import store
 from agents.events.types import ApprovalAssigned, ApprovalReminded
 from agents.lifecycle import ApprovalStatus, DecidedBy
-from agents.models import AgentSession, Approval, SessionWait, User
+from agents.models import AgentSession, Approval, Membership, SessionWait, User
 from agents.policies.policy import AtDeadline, Escalation, Terms
 from agents.roles import Role, higher, includes
 from agents.services import audit, conclusions, deadlines, deciders, decisions
@@ -170,8 +170,8 @@ def _check_may_give(approval: Approval, terms: Terms, by: User) -> None:
     wanted = higher(Role(approval.assigned_role), terms.role)
     role = access.role_in(by, approval.project_id)
     names = [terms.person, *(one.person for one in terms.escalations)]
-    able = deciders.able(approval.project_id, wanted)
-    is_put_to_one = any(names) and able.filter(user=approval.assigned_to_id).exists()
+    able = Membership.objects.able(wanted).filter(project=approval.project_id, user=approval.assigned_to_id)
+    is_put_to_one = any(names) and able.exists()
     if is_put_to_one and role is not Role.ADMIN:
         deciders.check(approval, terms.model_copy(update={"not_own": False}), by, role)
     if role is None or not includes(role, wanted):

@@ -59,16 +59,12 @@ def is_own(approval: Approval, user_id: UUID) -> bool:
     return AgentSession.objects.filter(pk=approval.session.root_id, user=user_id).exists()
 
 
-def able(project_id: UUID, role: Role) -> QuerySet[Membership]:
-    """The active members of a project who have this role at least."""
-    enough = [one for one in Role if includes(one, role)]
-    return Membership.objects.filter(project=project_id, role__in=enough, user__is_active=True)
-
-
 def named(project_id: UUID, name: str, role: Role) -> UUID | None:
     """Who of this name has this role at least; None without one."""
-    found = able(project_id, role).filter(**{f"user__{User.USERNAME_FIELD}": name}) if name else None
-    return found.values_list("user_id", flat=True).first() if found is not None else None
+    if not name:
+        return None
+    found = Membership.objects.able(role).filter(project=project_id, **{f"user__{User.USERNAME_FIELD}": name})
+    return found.values_list("user_id", flat=True).first()
 
 
 def stand_ins(approval: Approval) -> set[UUID]:

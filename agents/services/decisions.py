@@ -146,7 +146,7 @@ def _vote(approval: Approval, decision: Decision, effect: Effect, by: User) -> V
 def _vote_all(ruled: Sequence[tuple[Held, Decision, Ruling]], by: User) -> list[UUID]:
     """The same for many requests; the ids of their entries in the audit."""
     said = [_said(held.approval, decision, ruling.effect, by) for held, decision, ruling in ruled]
-    before = Vote.objects.filter(approval__in=[held.approval.pk for held, _, _ in ruled], withdrawn_at__isnull=True)
+    before = Vote.objects.standing().filter(approval__in=[held.approval.pk for held, _, _ in ruled])
     before.filter(user=by).update(withdrawn_at=Now())
     Vote.objects.bulk_create(said)
     return audit.record_all(by.pk, [_deed(held.approval, decision, ruling.effect) for held, decision, ruling in ruled])

@@ -193,7 +193,7 @@ def concerned(approval: Approval, happening: Happening, roles: dict[UUID, Role])
     if happening.occasion in OPEN:
         people = people if approval.status == ApprovalStatus.PENDING else set()
     else:
-        voters = Vote.objects.filter(approval=approval, withdrawn_at__isnull=True).values_list("user_id", flat=True)
+        voters = Vote.objects.standing().filter(approval=approval).values_list("user_id", flat=True)
         root = approval.session.root
         people |= roles.keys() & {root.user_id, approval.assigned_to_id, *voters}
     return {one for one in people if str(person(one)) != happening.actor}
